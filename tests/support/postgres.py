@@ -1,0 +1,86 @@
+"""Test databases: one embedded cluster per run, one migrated template per side, one clone per test."""
+
+import os
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from scripts.local import postgres
+
+PASSWORD = "test-only"  # noqa: S105  a throw-away cluster on loopback
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A migrated database of one test."""
+
+    name: str
+    owner_url: str
+    runtime_url: str
+    superuser_url: str
+
+
+@contextmanager
+def cluster() -> Iterator[postgres.Cluster]:
+    folder = Path(tempfile.mkdtemp(prefix="larets-test-pg-"))
+    folder.chmod(0o755)
+    settings = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    started = postgres.start(folder / "data", port=postgres.free_port(), password=PASSWORD, settings=settings)
+    try:
+        yield started
+    finally:
+        postgres.stop(folder / "data", mode="immediate")
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One contour's database: its roles and its migrations."""
+
+    name: str
+    owner: str
+    runtime: str
+    upgrade: Callable[[str], None]
+
+
+def make_template(server: postgres.Cluster, side: Side) -> str:
+    for role in (side.owner, side.runtime):
+        postgres.ensure_role(server, role, password=PASSWORD)
+    template = f"template_{side.name}_{os.getpid()}"
+    postgres.ensure_database(server, template, owner=side.owner)
+    grant_connect(server, template, side)
+    side.upgrade(server.url(template, user=side.owner, password=PASSWORD))
+    return template
+
+
+def grant_connect(server: postgres.Cluster, database: str, side: Side) -> None:
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
+                sql.Identifier(database), sql.Identifier(side.owner), sql.Identifier(side.runtime)
+            )
+        )
+
+
+@contextmanager
+def clone(server: postgres.Cluster, side: Side, template: str) -> Iterator[Database]:
+    name = f"{side.name}_{uuid.uuid4().hex[:12]}"
+    postgres.ensure_database(server, name, owner=side.owner, template=template)
+    grant_connect(server, name, side)
+    try:
+        yield Database(
+            name=name,
+            owner_url=server.url(name, user=side.owner, password=PASSWORD),
+            runtime_url=server.url(name, user=side.runtime, password=PASSWORD),
+            superuser_url=server.url(name),
+        )
+    finally:
+        with psycopg.connect(server.url(), autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
