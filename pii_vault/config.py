@@ -1,0 +1,90 @@
+"""Settings of the vault. The only place of this package that reads the environment.
+
+An unknown environment, a missing key or a weakening that was not asked for stops the process here.
+"""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import AliasChoices, Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Environment = Literal["dev", "test", "staging", "production"]
+LOCAL: tuple[Environment, ...] = ("dev", "test")
+
+
+class VaultSettings(BaseSettings):
+    """`LARETS_ENV` and `LARETS_VAULT_*`. Nothing secret has a default, and neither has the environment."""
+
+    model_config = SettingsConfigDict(env_prefix="LARETS_VAULT_", extra="ignore", frozen=True)
+
+    environment: Environment = Field(validation_alias=AliasChoices("LARETS_ENV", "environment"))
+    database_url: str = Field(repr=False)
+    browser_bind: str = "127.0.0.1:8200"
+    service_bind: str = "127.0.0.1:8201"
+    vault_origin: str
+    console_origin: str
+    hooks_origin: str
+    crm_origin: str
+    service_cert: Path
+    service_key: Path
+    private_ca: Path
+    public_ca: Path
+    key_service: Literal["local"] = "local"
+    keyring_path: Path
+    keyring_passphrase_file: Path
+    local_keyring: Literal["refused", "accepted"] = "refused"
+    workers: int = Field(default=1, ge=1, le=64)
+    policies_dir: Path = Path("policies")
+    app_intake_url: str
+    outbound_cert: Path
+    outbound_key: Path
+    witness_public_key: str = ""
+    checkpoint_seconds: float = Field(default=2.0, gt=0, le=300)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def is_local(self) -> bool:
+        """A developer's machine or a test: plain HTTP on loopback and the local keyring are allowed."""
+        return self.environment in LOCAL
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """The browser-facing origins this process serves, by part."""
+        return {"vault": self.vault_origin, "console": self.console_origin, "hooks": self.hooks_origin}
+
+    @model_validator(mode="after")
+    def _refuse_weak_settings(self) -> Self:
+        if self.is_local:
+            return self
+        plain = [
+            name for name in ("vault_origin", "console_origin", "hooks_origin", "crm_origin", "app_intake_url")
+            if not getattr(self, name).startswith("https://")
+        ]  # fmt: skip
+        if plain:
+            message = f"{', '.join(plain)} must be https:// in {self.environment}"
+            raise ValueError(message)
+        if self.key_service == "local" and self.local_keyring != "accepted":
+            message = (
+                f"the local keyring is not meant for {self.environment}: use a key service, "
+                "or accept the risk with LARETS_VAULT_LOCAL_KEYRING=accepted"
+            )
+            raise ValueError(message)
+        return self
+
+
+class SettingsProblem(Exception):
+    """The settings cannot be used; the message names each one that is wrong, never its value."""
+
+
+def load_settings() -> VaultSettings:
+    """Read the environment.
+
+    Raises:
+        SettingsProblem: a setting is missing, unknown or too weak for the environment.
+    """
+    try:
+        return VaultSettings()  # type: ignore[call-arg]  # the fields come from the environment
+    except ValidationError as error:
+        lines = [f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()]
+        raise SettingsProblem("; ".join(lines)) from None

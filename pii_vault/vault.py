@@ -1,0 +1,47 @@
+"""What every operation of the vault needs, in one object. Built by `main.py`, by `worker.py` and by tests."""
+
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from pii_vault.access.matrix import Matrix
+    from pii_vault.audit.log import AuditCommitter
+    from pii_vault.core.classes import ClassRegistry
+    from pii_vault.keys.cache import DekCache
+    from pii_vault.keys.service import KeyService
+    from pii_vault.operations.budget import Budgets
+    from pii_vault.operations.caches import IndexKeys, Tenants
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def new_request_id() -> str:
+    """Names one request in the log, the audit record and the answer."""
+    return uuid.uuid4().hex
+
+
+@dataclass(slots=True)
+class Vault:
+    """One worker process's vault.
+
+    `pool` belongs to the runtime role, and its `uuid` columns travel as 16 raw bytes (see store.create_pool).
+    """
+
+    pool: "asyncpg.Pool[Any]"
+    keys: "KeyService"
+    classes: "ClassRegistry"
+    matrix: "Matrix"
+    purposes: "dict[str, dict[str, str]]"  # id → {ru, en} titles
+    audit: "AuditCommitter"
+    deks: "DekCache"
+    index_keys: "IndexKeys"
+    tenants: "Tenants"
+    budgets: "Budgets"
+    clock: Callable[[], datetime] = field(default=utc_now)
