@@ -1,0 +1,75 @@
+"""The envelope: how one value stands encrypted in the database.
+
+    byte  0       cipher suite (1 = AES-256-GCM)
+    byte  1       format version (1)
+    bytes 2–13    nonce, 96 random bits
+    bytes 14–     ciphertext, then the 16-byte tag
+
+The tag also covers suite and version and the value's place: tenant ‖ subject ‖ class ‖ token. A ciphertext
+moved to another row, class, subject or tenant therefore does not open. A random nonce is safe here because
+a key belongs to one subject: it seals far fewer than 2^32 values.
+"""
+
+import os
+import struct
+from collections.abc import Iterable
+
+from pii_vault.core.primitives import (
+    NONCE_BYTES,
+    SUITE_AES_256_GCM,
+    TAG_BYTES,
+    AuthenticationFailed,
+    ValueCipher,
+)
+from pii_vault.errors import TamperedCiphertext, UnknownSuite
+
+FORMAT_VERSION = 1
+OVERHEAD_BYTES = 2 + NONCE_BYTES + TAG_BYTES
+
+_HEADERS = {SUITE_AES_256_GCM: bytes((SUITE_AES_256_GCM, FORMAT_VERSION))}
+_SEALED_FROM = 2 + NONCE_BYTES
+# Fixed widths: no two different places give the same bytes.
+_pack_place = struct.Struct(">I16sH16s").pack
+
+
+def value_aad(*, tenant_key: int, subject: bytes, class_key: int, token: bytes) -> bytes:
+    """Where a value belongs, as bytes: tenant, subject (16 bytes), class, token (16 bytes)."""
+    if len(subject) != 16 or len(token) != 16:
+        raise ValueError("a subject and a token have 16 bytes each")
+    return _pack_place(tenant_key, subject, class_key, token)
+
+
+def seal(cipher: ValueCipher, value: bytes, *, aad: bytes) -> bytes:
+    """Encrypts a value for the place that `aad` names."""
+    header = _HEADERS[cipher.suite]
+    nonce = os.urandom(NONCE_BYTES)
+    return header + nonce + cipher.encrypt(nonce, value, header + aad)
+
+
+def seal_all(items: Iterable[tuple[ValueCipher, bytes, bytes]]) -> list[bytes]:
+    """`seal` for a batch of (cipher, value, aad): the nonces are drawn by one system call."""
+    batch = list(items)
+    noise = os.urandom(NONCE_BYTES * len(batch))
+    sealed = []
+    at = 0
+    for cipher, value, aad in batch:
+        header = _HEADERS[cipher.suite]
+        nonce = noise[at : at + NONCE_BYTES]
+        at += NONCE_BYTES
+        sealed.append(header + nonce + cipher.encrypt(nonce, value, header + aad))
+    return sealed
+
+
+def open_sealed(cipher: ValueCipher, blob: bytes, *, aad: bytes) -> bytes:
+    """Decrypts a value of the place that `aad` names.
+
+    Raises TamperedCiphertext when it was altered, cut, moved, or sealed under another key, and UnknownSuite
+    when this release or this key cannot read its format.
+    """
+    header = blob[:2]
+    if header != _HEADERS[cipher.suite]:
+        raise UnknownSuite if len(blob) >= OVERHEAD_BYTES else TamperedCiphertext
+    try:
+        return cipher.decrypt(blob[2:_SEALED_FROM], blob[_SEALED_FROM:], header + aad)
+    except (AuthenticationFailed, ValueError):
+        raise TamperedCiphertext from None

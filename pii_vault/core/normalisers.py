@@ -1,0 +1,165 @@
+"""Normalisers: the one form of a value under which the blind index finds it again.
+
+Each takes a value and returns its normal form, or None when it is not a value of that kind. Changing what
+one returns makes stored index rows unfindable: such a change needs a new index version.
+"""
+
+import ipaddress
+import unicodedata
+from collections.abc import Callable
+from datetime import date
+from typing import Final
+
+import idna
+import phonenumbers
+
+from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
+
+# What people put between digits: blanks, hyphens and dashes of all kinds, brackets, dots, slashes.
+_SEPARATORS = str.maketrans("", "", " \u00a0\u202f\t-\u2010\u2011\u2012\u2013\u2014()./\\")
+_NAME_FOLDS = str.maketrans(
+    {"ё": "е", ".": " ", ",": " ", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'"}
+)  # noqa: E501
+_ADDRESS_FOLDS = str.maketrans({"ё": "е"} | dict.fromkeys(".,;:/\\\"'«»()№#-\u2010\u2011\u2013\u2014", " "))
+_MAX_LOCAL_PART = 64
+_FIRST_YEAR = 1880
+
+
+def phone(value: str) -> str | None:
+    """E.164 after Google's libphonenumber, Russian by default; any number of a possible length counts.
+
+    Russian mobile numbers, nearly all there are, take a short way that gives the same answer.
+    """
+    digits = value.translate(_SEPARATORS)
+    if digits.isascii():
+        if len(digits) == 12 and digits[:3] == "+79" and digits[1:].isdigit():
+            return digits
+        if len(digits) == 11 and digits[1] == "9" and digits[0] in "78" and digits.isdigit():
+            return "+7" + digits[1:]
+        if len(digits) == 10 and digits[0] == "9" and digits.isdigit():
+            return "+7" + digits
+    return _phone_by_library(value)
+
+
+def _phone_by_library(value: str) -> str | None:
+    try:
+        number = phonenumbers.parse(value, "RU")
+    except phonenumbers.NumberParseException:
+        return None
+    if phonenumbers.is_possible_number_with_reason(number) != phonenumbers.ValidationResult.IS_POSSIBLE:
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def email(value: str) -> str | None:
+    """Lower case, NFC, the domain in IDNA (UTS 46) form.
+
+    RFC 5321 lets the part before @ be case-sensitive; no mail service in use is, and people type at will.
+    """
+    local, at, domain = value.strip().rpartition("@")
+    if not (at and local and domain) or len(local) > _MAX_LOCAL_PART or "@" in local:
+        return None
+    if not local.isprintable() or " " in local or "." not in domain:
+        return None
+    ascii_domain = _ascii_domain(domain)
+    return None if ascii_domain is None else f"{unicodedata.normalize('NFC', local.lower())}@{ascii_domain}"
+
+
+def _ascii_domain(domain: str) -> str | None:
+    if domain.isascii() and "xn--" not in (lowered := domain.lower()):
+        labels = lowered.split(".")
+        if all(label.replace("-", "").isalnum() and len(label) < 64 for label in labels):
+            return lowered
+        return None
+    try:
+        return idna.encode(domain, uts46=True).decode("ascii").lower()
+    except (idna.IDNAError, UnicodeError):
+        return None
+
+
+def name(value: str) -> str | None:
+    """NFKC, no case, ё as е, full stops and commas as blanks, single blanks."""
+    folded = unicodedata.normalize("NFKC", value).casefold().translate(_NAME_FOLDS)
+    return " ".join(folded.split()) or None
+
+
+def address(value: str) -> str | None:
+    """NFKC, no case, ё as е, punctuation as blanks, single blanks. Abbreviations are left as typed."""
+    folded = unicodedata.normalize("NFKC", value).casefold().translate(_ADDRESS_FOLDS)
+    return " ".join(folded.split()) or None
+
+
+def birth_date(value: str) -> str | None:
+    """ISO 8601, from YYYY-MM-DD or DD.MM.YYYY."""
+    text = value.strip()
+    if len(text) == 10 and text[2] == text[5] == ".":
+        text = f"{text[6:]}-{text[3:5]}-{text[:2]}"
+    if len(text) != 10 or not text.isascii():
+        return None
+    try:
+        born = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return born.isoformat() if born.year >= _FIRST_YEAR else None
+
+
+def passport(value: str) -> str | None:
+    """Letters and digits without separators, in capitals: 10 digits of a Russian one, or a foreign one."""
+    bare = "".join(char for char in value.upper() if char.isalnum())
+    digits = sum(char.isdigit() for char in bare)
+    return bare if 6 <= len(bare) <= 20 and digits >= 5 else None
+
+
+def inn(value: str) -> str | None:
+    """10 or 12 digits with right check digits."""
+    digits = value.translate(_SEPARATORS)
+    return digits if _are_digits(digits) and inn_is_valid(digits) else None
+
+
+def snils(value: str) -> str | None:
+    """11 digits with the right check."""
+    digits = value.translate(_SEPARATORS)
+    return digits if _are_digits(digits) and snils_is_valid(digits) else None
+
+
+def card(value: str) -> str | None:
+    """13 to 19 digits with the right check digit."""
+    digits = value.translate(_SEPARATORS)
+    return digits if _are_digits(digits) and 13 <= len(digits) <= 19 and luhn_is_valid(digits) else None
+
+
+def handle(value: str) -> str | None:
+    """No case, no leading @."""
+    return unicodedata.normalize("NFKC", value).strip().removeprefix("@").casefold() or None
+
+
+def ip(value: str) -> str | None:
+    """The shortest spelling; an IPv4 address inside IPv6 as IPv4."""
+    try:
+        parsed = ipaddress.ip_address(value.strip())
+    except ValueError:
+        return None
+    mapped = parsed.ipv4_mapped if isinstance(parsed, ipaddress.IPv6Address) else None
+    return str(mapped or parsed)
+
+
+def device(value: str) -> str | None:
+    """Lower case, no blanks around."""
+    return value.strip().lower() or None
+
+
+def text(value: str) -> str | None:
+    """As it is: free text is never folded. Blank text is no value."""
+    return value if value.strip() else None
+
+
+def _are_digits(text_: str) -> bool:
+    return text_.isascii() and text_.isdigit()
+
+
+NORMALISERS: Final[dict[str, Callable[[str], str | None]]] = {
+    function.__name__: function
+    for function in (
+        phone, email, name, address, birth_date, passport, inn, snils, card, handle, ip, device, text
+    )
+}  # fmt: skip
