@@ -1,0 +1,62 @@
+# Larets. `make help` lists what can be done here.
+PYTHON ?= python3
+BIN := .venv/bin
+CONTOUR ?= both
+T ?= tests
+RUN := $(PYTHON) scripts/bootstrap.py run
+DEV := $(PYTHON) scripts/bootstrap.py dev
+
+.DEFAULT_GOAL := help
+.PHONY: help up down reset logs status test unit e2e bench fmt lint types lock leakcheck
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+
+up: ## set up what is missing, start both contours, bring one order through (CONTOUR=private: the vault alone)
+	@$(RUN)
+	@$(BIN)/larets up --contour $(CONTOUR)
+
+down: ## stop the processes that `make up` started; data stay
+	@test ! -x $(BIN)/larets || $(BIN)/larets down
+
+reset: ## delete the local data and secrets, after asking
+	@test ! -x $(BIN)/larets || $(BIN)/larets reset
+
+status: ## what runs where
+	@$(RUN)
+	@$(BIN)/larets status
+
+logs: ## follow the logs of all processes
+	@$(BIN)/larets logs --follow
+
+test: ## all tests except the named longer tiers (T=path for some)
+	@$(DEV)
+	@$(BIN)/pytest -n 2 --dist loadgroup $(T)
+
+unit: ## the unit tests alone: seconds
+	@$(DEV)
+	@$(BIN)/pytest -q tests/unit
+
+leakcheck: ## plant canary persons, drive every channel, scan all that is public
+	@$(DEV)
+	@$(BIN)/larets leakcheck
+
+bench: ## speed as ratios to the bare database and cipher, in one run
+	@$(DEV)
+	@$(BIN)/larets bench
+
+fmt: ## format the code
+	@$(DEV)
+	@$(BIN)/ruff check --select I --fix -q . && $(BIN)/ruff format .
+
+lint: ## style, layering, and the project's own checks
+	@$(DEV)
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/lint-imports --no-logo
+
+types: ## strict types
+	@$(DEV)
+	@$(BIN)/mypy
+
+lock: ## pin all packages with hashes and without addresses
+	@$(DEV)
+	@$(BIN)/python scripts/lock.py
