@@ -1,0 +1,118 @@
+"""What the frames may do for a signed-in member of staff: the verbs of /v1, in portions fit for one screen."""
+
+from collections.abc import Sequence
+
+from pii_vault.access.principal import Principal
+from pii_vault.core.classes import normalise
+from pii_vault.core.tokens import parse_token_shape
+from pii_vault.errors import Forbidden, InvalidRequest, InvalidValue
+from pii_vault.operations.items import RevealResult, TokeniseItem
+from pii_vault.operations.reveal import reveal
+from pii_vault.operations.tokenise import tokenise
+from pii_vault.vault import Vault, new_request_id
+from pii_vault.widgets.schemas import CollectedValue, Purpose
+
+NEW_SUBJECT = "@1"
+
+
+class RejectedFields(InvalidRequest):
+    """Some fields do not fit their class. Correct the marked ones; nothing has been stored."""
+
+    code = "invalid_value"
+
+    def __init__(self, errors: list[dict[str, str]]) -> None:
+        super().__init__()
+        self.errors = errors
+
+
+async def masks(
+    vault: Vault, principal: Principal, *, purpose: str, tokens: Sequence[str]
+) -> list[RevealResult]:
+    """Masks for one screen.
+
+    A role to which the purpose opens no class at all gets a refusal per cell instead of one for the request:
+    the frame still has to draw them, and another purpose may open some (see purposes_to_reveal).
+    """
+    try:
+        return await reveal(
+            vault, principal, purpose=purpose, tokens=tokens, request_id=new_request_id(), action="mask"
+        )
+    except Forbidden as refusal:
+        return [RevealResult(error="denied", reason=refusal.detail)] * len(tokens)
+
+
+def purposes_to_reveal(vault: Vault, principal: Principal, *, tokens: Sequence[str]) -> list[Purpose]:
+    """The purposes that could show a full value of these tokens' classes, in the register's order.
+
+    It says what the matrix says, not what a click will give: conditions are judged at the click.
+    """
+    parsed = (parse_token_shape(text) for text in tokens)
+    classes = sorted({token.class_id for token in parsed if token is not None})
+    found: list[Purpose] = []
+    possible = set(vault.matrix.purposes_for(principal.roles, "reveal"))
+    for purpose_id, title in vault.purposes.items():
+        if purpose_id not in possible:
+            continue
+        open_classes = [
+            class_id
+            for class_id in classes
+            if any(
+                vault.matrix.cell(role, purpose_id, class_id, "reveal").outcome == "allow"
+                for role in principal.roles
+            )
+        ]
+        if open_classes:
+            found.append(Purpose(id=purpose_id, title=title, classes=open_classes))
+    return found
+
+
+async def collect(
+    vault: Vault,
+    principal: Principal,
+    *,
+    values: Sequence[CollectedValue],
+    subject: str | None,
+    idempotency_key: str,
+) -> tuple[str, dict[str, str]]:
+    """Stores the fields of one form, all or none; returns the subject and a token per class.
+
+    Raises:
+        RejectedFields: names each field at fault by its JSON pointer.
+    """
+    _check(vault, values)
+    items = [
+        TokeniseItem(
+            class_id=item.class_id,
+            value=item.value,
+            subject=subject or NEW_SUBJECT,
+            kind="deterministic" if vault.classes.get(item.class_id).indexed else "random",
+        )
+        for item in values
+    ]
+    results = await tokenise(
+        vault, principal, items, request_id=new_request_id(), idempotency_key=idempotency_key
+    )
+    errors = [
+        {"pointer": f"/items/{position}/value", "detail": result.error, "code": result.error}
+        for position, result in enumerate(results)
+        if result.error is not None
+    ]
+    if errors:
+        raise RejectedFields(errors)
+    tokens = {item.class_id: result.token or "" for item, result in zip(values, results, strict=True)}
+    return results[0].subject or "", tokens
+
+
+def _check(vault: Vault, values: Sequence[CollectedValue]) -> None:
+    if len({item.class_id for item in values}) != len(values):
+        raise InvalidRequest("a form has one field of a class; send each class once")
+    errors: list[dict[str, str]] = []
+    for position, item in enumerate(values):
+        try:
+            normalise(vault.classes.get(item.class_id), item.value)
+        except InvalidValue as error:
+            errors.append(
+                {"pointer": f"/items/{position}/value", "detail": error.detail, "code": "invalid_value"}
+            )
+    if errors:
+        raise RejectedFields(errors)
