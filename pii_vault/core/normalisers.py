@@ -19,7 +19,7 @@ from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
 _SEPARATORS = str.maketrans("", "", " \u00a0\u202f\t-\u2010\u2011\u2012\u2013\u2014()./\\")
 _NAME_FOLDS = str.maketrans(
     {"ё": "е", ".": " ", ",": " ", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'"}
-)  # noqa: E501
+)
 _ADDRESS_FOLDS = str.maketrans({"ё": "е"} | dict.fromkeys(".,;:/\\\"'«»()№#-\u2010\u2011\u2013\u2014", " "))
 _MAX_LOCAL_PART = 64
 _FIRST_YEAR = 1880

@@ -76,7 +76,7 @@ def keyed_hash(key: bytes, message: bytes) -> bytes:
 
 
 def key_from_passphrase(passphrase: bytes, *, salt: bytes, work_factor: int) -> bytes:
-    """scrypt (RFC 7914) with N = 2^work_factor, r = 8, p = 1."""
+    """Scrypt (RFC 7914) with N = 2^work_factor, r = 8, p = 1."""
     return Scrypt(salt=salt, length=KEY_BYTES, n=1 << work_factor, r=8, p=1).derive(passphrase)
 
 

@@ -18,7 +18,7 @@ class KeyService(Protocol):
         """One new DEK per context, in order. The context (subject and group) is bound to the wrapped key."""
 
     async def unwrap(self, tenant: str, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[bytes]:
-        """DEKs of (context, wrapped key) pairs, in order. Raises UnwrapFailed if one does not belong there."""
+        """DEKs of (context, wrapped key) pairs, in order. Raises UnwrapFailed when one is foreign."""
 
     async def index_key(self, tenant: str, class_id: str, version: int) -> bytes:
         """The 32-byte blind-index key of a class. Raises UnknownTenantKey for a version that is not held."""

@@ -1,0 +1,59 @@
+"""Unwrapped data-encryption keys, kept for a while as prepared ciphers."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from time import monotonic
+
+from pii_vault.core.primitives import AesGcmCipher, ValueCipher
+
+
+class DekCache:
+    """Bounded LRU with a time limit, one entry per subject, holding the ciphers of its retention groups.
+
+    The limit in time bounds how long a key outlives its destruction where `invalidate` did not reach. An
+    entry's time runs from its first key: use never prolongs it. Belongs to one event loop.
+    """
+
+    __slots__ = ("_clock", "_entries", "_max_items", "_ttl_seconds")
+
+    def __init__(self, max_items: int, ttl_seconds: float, *, clock: Callable[[], float] = monotonic) -> None:
+        self._max_items = max_items
+        self._ttl_seconds = ttl_seconds
+        self._clock = clock
+        self._entries: OrderedDict[bytes, tuple[float, dict[int, ValueCipher]]] = OrderedDict()
+
+    def get(self, subject: bytes, group: int) -> ValueCipher | None:
+        """The cipher of a subject and retention group, if it is held and not too old."""
+        entry = self._entries.get(subject)
+        if entry is None:
+            return None
+        expires, ciphers = entry
+        if expires <= self._clock():
+            del self._entries[subject]
+            return None
+        self._entries.move_to_end(subject)
+        return ciphers.get(group)
+
+    def put(self, subject: bytes, group: int, dek: bytes) -> ValueCipher:
+        """Prepares and keeps the cipher of a DEK, and returns it."""
+        cipher = AesGcmCipher(dek)
+        now = self._clock()
+        entry = self._entries.get(subject)
+        if entry is None or entry[0] <= now:
+            self._entries[subject] = (now + self._ttl_seconds, {group: cipher})
+            if len(self._entries) > self._max_items:
+                self._entries.popitem(last=False)
+        else:
+            entry[1][group] = cipher
+        self._entries.move_to_end(subject)
+        return cipher
+
+    def invalidate(self, subject: bytes) -> None:
+        """Forgets all keys of a subject: after this no call returns them."""
+        self._entries.pop(subject, None)
+
+    def clear(self) -> None:
+        self._entries.clear()
+
+    def __len__(self) -> int:
+        return len(self._entries)
