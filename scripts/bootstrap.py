@@ -68,11 +68,14 @@ def install_python(kind: str) -> None:
     step = Step(f"python packages {kind}", requirements, ROOT / "pyproject.toml")
     if (VENV / "bin" / "python").exists() and not step.due():
         return
-    pip = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     try:
         subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     except subprocess.CalledProcessError:
-        fail("the virtual environment could not be made", "install your system's python3-venv package and try again")
+        fail(
+            "the virtual environment could not be made",
+            "install your system's python3-venv package and try again",
+        )
     step.run(
         [*pip, "--require-hashes", "-r", requirements],
         [*pip, "--no-deps", "--no-build-isolation", "-e", ROOT],
@@ -106,7 +109,10 @@ def main() -> None:
     if kind not in {"run", "dev"}:
         fail(f"unknown kind of set-up “{kind}”", "use `run` or `dev`")
     check_machine()
-    if kind == "run" and not Step("python packages dev", ROOT / "requirements" / "dev.txt", ROOT / "pyproject.toml").due():
+    if (
+        kind == "run"
+        and not Step("python packages dev", ROOT / "requirements" / "dev.txt", ROOT / "pyproject.toml").due()
+    ):
         kind = "dev"  # the fuller set-up is already here
     install_python(kind)
     install_front_end(kind)

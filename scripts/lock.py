@@ -12,10 +12,18 @@ KINDS = {"run": ("app", "vault", "local"), "dev": ("app", "vault", "local", "dev
 def main() -> None:
     uv = shutil.which("uv", path=f"{Path(sys.executable).parent}")
     if uv is None:
-        sys.exit("larets: error: uv is not installed\nlarets: hint: .venv/bin/pip install uv, then run `make lock` again")
+        sys.exit(
+            "larets: error: uv is not installed\nlarets: hint: .venv/bin/pip install uv, then run `make lock` again"
+        )
     for kind, extras in KINDS.items():
         command = [uv, "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        command += ["--generate-hashes", "--no-emit-index-url", "--no-emit-find-links", "--quiet", "--no-header"]
+        command += [
+            "--generate-hashes",
+            "--no-emit-index-url",
+            "--no-emit-find-links",
+            "--quiet",
+            "--no-header",
+        ]
         command += [part for extra in extras for part in ("--extra", extra)]
         subprocess.run([*command, "-o", f"requirements/{kind}.txt"], cwd=ROOT, check=True)
 

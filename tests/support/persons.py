@@ -30,7 +30,7 @@ class Person:
 
 
 def person(seed: int) -> Person:
-    draw = random.Random(seed)  # noqa: S311  test data, not secrets
+    draw = random.Random(seed)
     return Person(
         given=draw.choice(GIVEN),
         surname=draw.choice(SURNAMES),

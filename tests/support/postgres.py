@@ -14,7 +14,7 @@ from psycopg import sql
 
 from scripts.local import postgres
 
-PASSWORD = "test-only"  # noqa: S105  a throw-away cluster on loopback
+PASSWORD = "test-only"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,25 +55,16 @@ def make_template(server: postgres.Cluster, side: Side) -> str:
         postgres.ensure_role(server, role, password=PASSWORD)
     template = f"template_{side.name}_{os.getpid()}"
     postgres.ensure_database(server, template, owner=side.owner)
-    grant_connect(server, template, side)
+    postgres.grant_connect(server, template, roles=(side.owner, side.runtime))
     side.upgrade(server.url(template, user=side.owner, password=PASSWORD))
     return template
-
-
-def grant_connect(server: postgres.Cluster, database: str, side: Side) -> None:
-    with psycopg.connect(server.url(), autocommit=True) as connection:
-        connection.execute(
-            sql.SQL("GRANT CONNECT ON DATABASE {} TO {}, {}").format(
-                sql.Identifier(database), sql.Identifier(side.owner), sql.Identifier(side.runtime)
-            )
-        )
 
 
 @contextmanager
 def clone(server: postgres.Cluster, side: Side, template: str) -> Iterator[Database]:
     name = f"{side.name}_{uuid.uuid4().hex[:12]}"
     postgres.ensure_database(server, name, owner=side.owner, template=template)
-    grant_connect(server, name, side)
+    postgres.grant_connect(server, name, roles=(side.owner, side.runtime))
     try:
         yield Database(
             name=name,

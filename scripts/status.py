@@ -1,0 +1,67 @@
+"""`larets status`: what runs where."""
+
+import platform
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+
+from scripts.local import postgres
+from scripts.local.instance import Contour, Instance, load
+from scripts.local.processes import SERVICES, running
+from scripts.voice import emit, result
+
+cli = typer.Typer()
+
+
+def pids(instance: Instance, contour: Contour) -> dict[str, int]:
+    """Process ids by name; a process that does not run is absent."""
+    found = {
+        service.name: process.pid
+        for service in SERVICES
+        if service.contour == contour and (process := running(instance, service))
+    }
+    if postgres.running(instance.postgres(contour)):
+        found["postgres"] = int((instance.postgres(contour) / "postmaster.pid").read_text().splitlines()[0])
+    return found
+
+
+def describe(instance: Instance) -> dict[str, Any]:
+    """The stable answer of `larets status --json`. Database addresses appear in `dev` alone, which this is."""
+    contours: dict[str, Any] = {}
+    pairs: tuple[tuple[Contour, str], ...] = (
+        ("public", instance.crm_origin),
+        ("private", instance.vault_origin),
+    )
+    for contour, url in pairs:
+        contours[contour] = {
+            "url": url,
+            "database_url": instance.database_url(contour, "owner"),
+            "logs": str(instance.logs(contour)),
+            "data": str(instance.data(contour)),
+            "pids": pids(instance, contour),
+        }
+    contours["private"]["gateway_url"] = instance.hooks_origin
+    contours["private"]["console_url"] = instance.console_origin
+    contours["private"]["service_url"] = f"https://127.0.0.1:{instance.ports.service}"
+    demo = instance.demo
+    inbound = {"woocommerce": demo["woocommerce_url"]} if "woocommerce_url" in demo else {}
+    versions = {"larets": version("larets"), "python": platform.python_version(), "postgresql": "18"}
+    return contours | {"demo": {"tenant": demo.get("tenant"), "inbound": inbound}, "versions": versions}
+
+
+@cli.command()
+def status(*, as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """What runs where. Exit code 1 when something that should run does not."""
+    instance = load()
+    answer = describe(instance)
+    if as_json:
+        emit(answer)
+    else:
+        for contour in ("private", "public"):
+            part = answer[contour]
+            processes = ", ".join(f"{name} {pid}" for name, pid in part["pids"].items()) or "nothing runs"
+            result(f"{contour:8}{part['url']}\n        {processes}\n        logs in {part['logs']}")
+    expected = len(SERVICES) + 2
+    if sum(len(answer[contour]["pids"]) for contour in ("private", "public")) < expected:
+        raise SystemExit(1)

@@ -1,0 +1,27 @@
+"""How the command line speaks: results on standard output, everything else on standard error."""
+
+import json
+import sys
+from typing import Any, NoReturn
+
+
+def say(text: str = "") -> None:
+    """Progress and explanations, for a person."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def result(text: str) -> None:
+    print(text, flush=True)
+
+
+def emit(value: Any) -> None:
+    """A result for a program."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str), flush=True)
+
+
+def fail(problem: str, *, hint: str = "") -> NoReturn:
+    """End with exit code 1, the problem and what to do next."""
+    say(f"larets: error: {problem}")
+    if hint:
+        say(f"larets: hint: {hint}")
+    raise SystemExit(1)
