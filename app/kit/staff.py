@@ -1,0 +1,28 @@
+"""Who works in the CRM, as the public contour knows them: an opaque id, a work alias, roles. No personal data."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+OWNER: Final = "owner"
+SALES: Final = "sales"
+MARKETER: Final = "marketer"
+WAREHOUSE: Final = "warehouse"
+OFFICER: Final = "officer"
+ROLES: Final = (OWNER, SALES, MARKETER, WAREHOUSE, OFFICER)
+WRITERS: Final = frozenset({OWNER, SALES})
+
+
+@dataclass(frozen=True, slots=True)
+class Staff:
+    """`via` tells a browser session (with a cookie, so the cross-site rule holds) from a bearer token."""
+
+    id: str
+    alias: str
+    tenant: str
+    roles: tuple[str, ...]
+    via: Literal["session", "bearer"] = "session"
+
+    @property
+    def may_write(self) -> bool:
+        """Owner and sales change orders and contacts; the other roles read."""
+        return not WRITERS.isdisjoint(self.roles)

@@ -1,0 +1,17 @@
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OrderFilters:
+    """What a list of orders is narrowed to. `source` is a connector; `token` any token an order carries."""
+
+    status: str | None = None
+    source: str | None = None
+    utm_source: str | None = None
+    placed_from: datetime | None = None
+    placed_to: datetime | None = None
+    contact_id: str | None = None
+    subject: str | None = None
+    token: str | None = None
+    deleted: bool = False

@@ -1,0 +1,18 @@
+"""What every router is built from. `main.py` builds it once; tests build it with their own parts."""
+
+from dataclasses import dataclass
+
+from app.config import AppSettings
+from app.kit.clock import Clock, utc_now
+from app.kit.db import Database
+from app.signin.service import SignIn
+
+
+@dataclass(frozen=True, slots=True)
+class AppServices:
+    """`signin.staff(request)` says who asks; `db.tenant(staff.tenant)` opens the transaction to work in."""
+
+    settings: AppSettings
+    db: Database
+    signin: SignIn
+    clock: Clock = utc_now
