@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import asyncpg
@@ -34,7 +34,7 @@ class Vault:
     `pool` belongs to the runtime role, and its `uuid` columns travel as 16 raw bytes (see store.create_pool).
     """
 
-    pool: "asyncpg.Pool[Any]"
+    pool: "asyncpg.Pool"
     keys: "KeyService"
     classes: "ClassRegistry"
     matrix: "Matrix"

@@ -1,0 +1,64 @@
+"""What a worker remembers between requests: tenants and blind-index states. No values, no DEKs."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pii_vault import store
+from pii_vault.core.blind_index import BlindIndexer
+from pii_vault.errors import TenantRefused
+
+if TYPE_CHECKING:
+    import asyncpg
+
+    from pii_vault.keys.service import KeyService
+
+INDEX_VERSION = 1  # of the index keys in use; rotation will raise it per tenant
+TENANT_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRow:
+    key: int
+    active: bool
+
+
+class Tenants:
+    """Tenant id → its database key. A suspended or unknown tenant is refused within TENANT_SECONDS."""
+
+    def __init__(self, pool: "asyncpg.Pool", *, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._pool = pool
+        self._monotonic = monotonic
+        self._known: dict[str, tuple[float, TenantRow]] = {}
+
+    async def key(self, tenant: str) -> int:
+        """The database key of an active tenant. Raises TenantRefused, StoreUnavailable."""
+        now = self._monotonic()
+        known = self._known.get(tenant)
+        if known is None or known[0] < now:
+            rows = await store.fetch(self._pool, store.FETCH_TENANT, tenant)
+            if not rows:
+                # Unknown ids are not remembered: a caller could fill the memory with invented ones.
+                self._known.pop(tenant, None)
+                raise TenantRefused
+            known = (now + TENANT_SECONDS, TenantRow(rows[0]["key"], rows[0]["status"] == "active"))
+            self._known[tenant] = known
+        if not known[1].active:
+            raise TenantRefused("The tenant is suspended. Ask the operator of the vault.")
+        return known[1].key
+
+
+class IndexKeys:
+    """(tenant, class) → prepared HMAC state of the current index key."""
+
+    def __init__(self, keys: "KeyService") -> None:
+        self._keys = keys
+        self._known: dict[tuple[str, str], BlindIndexer] = {}
+
+    async def get(self, tenant: str, class_id: str) -> BlindIndexer:
+        known = self._known.get((tenant, class_id))
+        if known is None:
+            key = await self._keys.index_key(tenant, class_id, INDEX_VERSION)
+            known = self._known[(tenant, class_id)] = BlindIndexer(key)
+        return known

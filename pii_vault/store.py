@@ -1,0 +1,228 @@
+"""The SQL of the hot path. Each statement is one round trip, whatever the number of items.
+
+The statements are public: a bench writes and fetches ready-made bytes through the very same ones.
+"""
+
+import logging
+import os
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from pii_vault.errors import StoreUnavailable
+
+logger = logging.getLogger(__name__)
+
+ACQUIRE_SECONDS = 2.0
+STATEMENT_SECONDS = 10.0
+
+INSERT_BATCH = """
+WITH subjects AS (
+    INSERT INTO subject (id, tenant_key) SELECT unnest($3::uuid[]), $1
+), keys AS (
+    INSERT INTO dek (subject, retention, tenant_key, kek_version, wrapped)
+    SELECT s, $2, $1, v, w FROM unnest($4::uuid[], $5::int[], $6::bytea[]) AS k(s, v, w)
+)
+INSERT INTO pii_value
+    (token, subject, digest, tenant_key, class_key, retention, index_version, deterministic, ciphertext)
+SELECT t, s, d, $1, c, $2, CASE WHEN d IS NOT NULL THEN $7::smallint END, f, b
+FROM unnest($8::uuid[], $9::uuid[], $10::uuid[], $11::smallint[], $12::bool[], $13::bytea[])
+    AS v(t, s, d, c, f, b)
+"""
+
+FETCH_VALUES = """
+SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext
+FROM pii_value v JOIN subject s ON s.id = v.subject
+WHERE v.token = ANY($1::uuid[]) AND v.tenant_key = $2
+"""
+
+FETCH_CANDIDATES = """
+SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, v.digest
+FROM pii_value v JOIN subject s ON s.id = v.subject
+WHERE v.digest = ANY($1::uuid[]) AND v.tenant_key = $2
+ORDER BY v.created, v.token
+"""
+
+FETCH_TOKENS = """
+SELECT token, subject, class_key FROM pii_value
+WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
+ORDER BY created DESC, token DESC
+"""
+
+FETCH_SUBJECT_VALUES = """
+SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, v.digest
+FROM pii_value v JOIN subject s ON s.id = v.subject
+WHERE v.subject = $1 AND v.tenant_key = $2 AND v.class_key = ANY($3::smallint[])
+ORDER BY v.created, v.token
+"""
+
+FETCH_DEKS = """
+SELECT subject, retention, kek_version, wrapped FROM dek
+WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
+"""
+
+FETCH_SUBJECTS = "SELECT id, state FROM subject WHERE id = ANY($1::uuid[]) AND tenant_key = $2"
+
+TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest($1::bigint[]) AS k"
+
+INSERT_HINTS = """
+INSERT INTO duplicate_hint (tenant_key, subject, other, class_key)
+SELECT $1, s, o, c FROM unnest($2::uuid[], $3::uuid[], $4::smallint[]) AS h(s, o, c)
+ON CONFLICT DO NOTHING
+"""
+
+FETCH_ANSWER = """
+SELECT fingerprint, answer FROM idempotency
+WHERE tenant_key = $1 AND principal = $2 AND key = $3 AND expires > now()
+"""
+
+# An expired answer that has not been purged yet is taken over; a live one is a conflict of two requests.
+DELETE_EXPIRED_ANSWER = """
+DELETE FROM idempotency WHERE tenant_key = $1 AND principal = $2 AND key = $3 AND expires <= now()
+"""
+INSERT_ANSWER = """
+INSERT INTO idempotency (tenant_key, principal, key, fingerprint, answer, expires)
+VALUES ($1, $2, $3, $4, $5, now() + interval '24 hours')
+"""
+
+CHARGE = """
+INSERT INTO budget_use AS b (tenant_key, principal, action, hour, used)
+SELECT $1, $2, $3, date_trunc('hour', now()), $4 WHERE $4 <= $5
+ON CONFLICT (tenant_key, principal, action, hour)
+DO UPDATE SET used = b.used + $4 WHERE b.used + $4 <= $5
+RETURNING used
+"""
+
+FETCH_TENANT = "SELECT key, status FROM tenant WHERE id = $1"
+
+FETCH_SERVICE_CLIENT = """
+SELECT tenants, roles, purposes FROM service_client WHERE trust_domain = $1 AND cn = $2
+"""
+
+PURGE = (
+    "DELETE FROM idempotency WHERE expires < now()",
+    "DELETE FROM budget_use WHERE hour < now() - interval '2 days'",
+)
+
+
+class Batch(NamedTuple):
+    """Columns of one INSERT_BATCH: new subjects, new keys, values. Sealed bytes only."""
+
+    tenant_key: int
+    retention: int
+    subjects: list[bytes]
+    key_subjects: list[bytes]
+    kek_versions: list[int]
+    wrapped: list[bytes]
+    index_version: int
+    tokens: list[bytes]
+    value_subjects: list[bytes]
+    digests: list[bytes | None]
+    class_keys: list[int]
+    deterministic: list[bool]
+    ciphertexts: list[bytes]
+
+
+def new_ids(count: int) -> list[bytes]:
+    """Ids of 16 bytes: the second they were made in, then 96 random bits.
+
+    The leading second keeps new rows together in every index; it says no more than the time stamps that the
+    public contour holds anyway. 96 bits are not guessed, and a guess would still meet tenant and policy.
+    """
+    stamp = int(time.time()).to_bytes(4, "big")
+    noise = os.urandom(12 * count)
+    return [stamp + noise[at : at + 12] for at in range(0, 12 * count, 12)]
+
+
+async def _prepare_connection(connection: asyncpg.Connection) -> None:
+    """`uuid` travels as 16 raw bytes: building UUID objects would cost more than decrypting the value."""
+    await connection.set_type_codec(
+        "uuid", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
+    )
+
+
+async def _keep_session(_connection: asyncpg.Connection) -> None:
+    """Nothing to undo: asyncpg has rolled back, and no code here sets anything outside a transaction.
+
+    The default would send `RESET ALL` after each use, a second round trip for every statement.
+    """
+
+
+async def create_pool(url: str, *, size: int = 8) -> asyncpg.Pool:
+    """Connections of the runtime role. Use `SET LOCAL` and transaction locks only: sessions are not reset.
+
+    Raises:
+        StoreUnavailable: the database does not answer.
+    """
+    try:
+        return await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=size,
+            init=_prepare_connection,
+            reset=_keep_session,
+            command_timeout=STATEMENT_SECONDS,
+            timeout=ACQUIRE_SECONDS,
+            max_inactive_connection_lifetime=300,
+            max_queries=1_000_000,
+            server_settings={
+                "application_name": "larets-vault",
+                "jit": "off",
+                "plan_cache_mode": "force_generic_plan",
+            },
+        )
+    except (OSError, TimeoutError, asyncpg.PostgresError) as error:
+        raise StoreUnavailable from error
+
+
+GONE = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.InterfaceError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+    asyncpg.QueryCanceledError,
+)
+
+
+@asynccontextmanager
+async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    """A connection for reading. Raises StoreUnavailable when the database is gone or too slow."""
+    try:
+        async with pool.acquire(timeout=ACQUIRE_SECONDS) as acquired:
+            yield acquired
+    except GONE as error:
+        logger.warning("the database did not answer: %s", type(error).__name__)
+        raise StoreUnavailable from error
+
+
+async def fetch(pool: asyncpg.Pool, statement: str, *arguments: object) -> list[Any]:
+    """Rows of one statement. Raises StoreUnavailable."""
+    async with connection(pool) as acquired:
+        rows: list[Any] = await acquired.fetch(statement, *arguments)
+        return rows
+
+
+async def try_locks(connection: asyncpg.Connection, keys: Sequence[int]) -> bool:
+    """Takes all these transaction locks or says that another transaction holds one of them. Never waits.
+
+    Waiting would deadlock: one transaction may carry several acts, whose locks have no common order.
+    """
+    return bool(not keys or await connection.fetchval(TRY_LOCKS, keys))
+
+
+async def insert_batch(connection: asyncpg.Connection, batch: Batch) -> None:
+    await connection.execute(INSERT_BATCH, *batch)
+
+
+async def purge_expired(pool: asyncpg.Pool) -> None:
+    """Drop idempotent answers and budget counters that no longer count. For the worker, now and then."""
+    for statement in PURGE:
+        async with connection(pool) as acquired:
+            await acquired.execute(statement)
