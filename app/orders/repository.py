@@ -31,6 +31,8 @@ def _narrow(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[
     for column, wanted in exact:
         if wanted is not None:
             query = query.where(column == wanted)
+    if filters.number is not None:
+        query = query.where(Order.number.icontains(filters.number, autoescape=True))
     if filters.placed_from is not None:
         query = query.where(Order.placed_at >= filters.placed_from)
     if filters.placed_to is not None:
@@ -44,6 +46,9 @@ def _narrow_to_person(query: Select[tuple[Order]], filters: OrderFilters) -> Sel
         query = query.where(
             or_(Order.contact_id == filters.contact_id, Order.recipient_id == filters.contact_id)
         )
+    if filters.contact_ids is not None:
+        found = filters.contact_ids
+        query = query.where(or_(Order.contact_id.in_(found), Order.recipient_id.in_(found)))
     if filters.subject is not None:
         person = select(Contact.id).where(Contact.subject == filters.subject).scalar_subquery()
         query = query.where(or_(Order.contact_id == person, Order.recipient_id == person))

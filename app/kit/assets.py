@@ -1,0 +1,76 @@
+"""Static files of the pages, each addressed under the hash of its content and cached for ever."""
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from fastapi import APIRouter, Response
+
+logger = logging.getLogger(__name__)
+
+STATIC: Final = Path(__file__).resolve().parents[1] / "static"
+VENDOR: Final = ("vendor/tabler.min.css", "vendor/htmx.min.js")
+_MEDIA_TYPES: Final = {
+    ".css": "text/css; charset=utf-8",
+    ".js": "text/javascript; charset=utf-8",
+    ".svg": "image/svg+xml",
+    ".png": "image/png",
+    ".webmanifest": "application/manifest+json",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    body: bytes
+    media_type: str
+    digest: str
+
+
+class Assets:
+    """The files of `app/static`, read once. `url(name)` is what a template links to."""
+
+    def __init__(self, root: Path = STATIC, *, required: Sequence[str] = VENDOR) -> None:
+        self._files = {path.relative_to(root).as_posix(): _read(path) for path in _servable(root)}
+        self.missing = tuple(name for name in required if name not in self._files)
+        if self.missing:
+            logger.warning(
+                "app/static lacks %s: the pages will be bare; run `make up` to install them",
+                ", ".join(self.missing),
+            )
+
+    def url(self, name: str) -> str:
+        """Raises KeyError for a file that neither exists nor is installed by set-up: a template is wrong."""
+        if name in self.missing:
+            return f"/static/missing/{name}"
+        return f"/static/{self._files[name].digest}/{name}"
+
+    def response(self, digest: str, name: str) -> Response:
+        """The file under its present hash for ever, under an older one without caching."""
+        found = self._files.get(name)
+        if found is None:
+            return Response(status_code=404)
+        current = digest == found.digest
+        cache = "public, max-age=31536000, immutable" if current else "no-store"
+        return Response(found.body, media_type=found.media_type, headers={"cache-control": cache})
+
+
+def _servable(root: Path) -> list[Path]:
+    return [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in _MEDIA_TYPES]
+
+
+def _read(path: Path) -> _File:
+    body = path.read_bytes()
+    return _File(body, _MEDIA_TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:16])
+
+
+def static_routes(assets: Assets) -> APIRouter:
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/static/{digest}/{name:path}")
+    def static(digest: str, name: str) -> Response:
+        return assets.response(digest, name)
+
+    return router

@@ -1,0 +1,150 @@
+"""Rendering of the CRM's pages: templates with the reader's language and theme, flashes, and errors as pages."""
+
+import functools
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any, ClassVar, Final, Literal, cast
+from urllib.parse import quote
+
+import jinja2
+from fastapi import Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from app.errors import AppError, InvalidRequest, Unauthenticated
+from app.kit.assets import Assets
+from app.kit.i18n import Words, choose_language, words
+from app.kit.staff import Staff
+
+Theme = Literal["light", "dark"]
+LANGUAGE_COOKIE: Final = "lang"
+THEME_COOKIE: Final = "theme"
+FLASH_COOKIE: Final = "flash"
+REMEMBER_CHOICE: Final = 31_536_000
+TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
+
+
+def reader_words(request: Request) -> Words:
+    """The texts in the language of whoever makes this request."""
+    cookie = request.cookies.get(LANGUAGE_COOKIE)
+    return words(choose_language(cookie, request.headers.get("accept-language", "")))
+
+
+def reader_theme(request: Request) -> Theme | None:
+    """The theme the reader chose; None follows the system."""
+    chosen = request.cookies.get(THEME_COOKIE)
+    return cast("Theme", chosen) if chosen in {"light", "dark"} else None
+
+
+def is_partial(request: Request) -> bool:
+    """Whether htmx asks for a part of the page and not for the document."""
+    return "hx-request" in request.headers
+
+
+def local_path(text: str) -> str:
+    """A path of the CRM itself; anything that could lead elsewhere becomes `/`."""
+    inside = text.startswith("/") and not text.startswith("//") and "\\" not in text
+    return text if inside and text.isprintable() and text.isascii() else "/"
+
+
+class Pages:
+    """Renders templates. Every template gets `t`, `theme`, `asset`, `vault_origin`, `here`, `flash`, `staff`."""
+
+    def __init__(self, assets: Assets, *, vault_origin: str, templates: Path = TEMPLATES) -> None:
+        self.assets = assets
+        self._vault_origin = vault_origin
+        self._environment = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(templates),
+            autoescape=True,
+            undefined=jinja2.StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+
+    def render(
+        self,
+        request: Request,
+        name: str,
+        *,
+        staff: Staff | None = None,
+        status: int = 200,
+        **context: Any,
+    ) -> HTMLResponse:
+        t = reader_words(request)
+        flash = request.cookies.get(FLASH_COOKIE, "")
+        html = self._environment.get_template(name).render(
+            t=t,
+            theme=reader_theme(request),
+            asset=self.assets.url,
+            missing_assets=self.assets.missing,
+            vault_origin=self._vault_origin,
+            here=_here(request),
+            flash=flash if t.has(f"flash.{flash}") else None,
+            staff=staff,
+            **context,
+        )
+        answer = HTMLResponse(html, status_code=status, headers={"vary": "Cookie, Accept-Language, HX-Request"})
+        if flash and not is_partial(request):
+            answer.delete_cookie(FLASH_COOKIE)
+        return answer
+
+    def error(self, request: Request, error: AppError) -> Response:
+        """An error as its reader meets it: a page, a sentence for a toast, or the way to the sign-in page."""
+        if isinstance(error, Unauthenticated):
+            return to_signin(request)
+        t = reader_words(request)
+        code = error.code if t.has(f"error.{error.code}.title") else "internal_error"
+        if is_partial(request):
+            return HTMLResponse(t(f"error.{code}.title") + " " + t(f"error.{code}.text"), error.status_code)
+        answer = self.render(request, "error.html", status=error.status_code, code=code)
+        if error.retry_after is not None:
+            answer.headers["retry-after"] = str(error.retry_after)
+        return answer
+
+
+def _here(request: Request) -> str:
+    return request.url.path + (f"?{request.url.query}" if request.url.query else "")
+
+
+def see_other(request: Request, path: str, *, flash: str | None = None) -> Response:
+    """Go to another page after a change; `flash` names the text of `flash.*` that it then shows once."""
+    if is_partial(request):
+        answer = Response(status_code=204, headers={"hx-redirect": path})
+    else:
+        answer = RedirectResponse(path, status_code=303)
+    if flash is not None:
+        answer.set_cookie(FLASH_COOKIE, flash, max_age=60, httponly=True, samesite="strict")
+    return answer
+
+
+def to_signin(request: Request) -> Response:
+    """The sign-in page, with the way back when the reader was about to read a page."""
+    back = _here(request) if request.method == "GET" and not is_partial(request) else "/"
+    return see_other(request, "/signin" if back == "/" else f"/signin?next={quote(back)}")
+
+
+Handler = Callable[[Request], Coroutine[Any, Any, Response]]
+
+
+def page_route(pages: Pages) -> type[APIRoute]:
+    """The route class of the page routers: what goes wrong in them is shown as a page, not as JSON."""
+
+    class PageRoute(APIRoute):
+        shown_by: ClassVar[Pages] = pages
+
+        def get_route_handler(self) -> Handler:
+            handle: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
+
+            @functools.wraps(handle)
+            async def shown(request: Request) -> Response:
+                try:
+                    return await handle(request)
+                except RequestValidationError:
+                    return self.shown_by.error(request, InvalidRequest())
+                except AppError as error:
+                    return self.shown_by.error(request, error)
+
+            return shown
+
+    return PageRoute
