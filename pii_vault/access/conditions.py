@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
-from pii_vault.access.principal import Principal
-
 ConditionKind = Literal["second_factor", "consent", "blocked", "hour", "contour"]
 NEVER_MINUTES = 2**31  # the age of a second factor that was never given
 MOSCOW = timezone(timedelta(hours=3))
-_CLOCK_SKEW = timedelta(minutes=1)
+_MINUTE = timedelta(minutes=1)
+_CLOCK_SKEW = _MINUTE
 _ON_SUBJECT = frozenset(("consent", "blocked"))
 
 
@@ -100,17 +99,6 @@ _TEXTS: dict[tuple[ConditionKind, bool], tuple[str, str]] = {
 }
 
 
-def gather(principal: Principal, request: RequestFacts, subject: SubjectFacts) -> Facts:
-    """The facts of one decision."""
-    return Facts(
-        second_factor_minutes=second_factor_minutes(principal.second_factor_at, request.now),
-        hour=request.now.astimezone(MOSCOW).hour,
-        contour=principal.contour,
-        consent=subject.consent,
-        blocked=subject.blocked,
-    )
-
-
 def second_factor_minutes(given_at: datetime | None, now: datetime) -> int:
     """Whole minutes since, rounded up, so that "not older than N" is never stretched.
 
@@ -118,4 +106,8 @@ def second_factor_minutes(given_at: datetime | None, now: datetime) -> int:
     """
     if given_at is None or given_at > now + _CLOCK_SKEW:
         return NEVER_MINUTES
-    return max(0, -((given_at - now) // timedelta(minutes=1)))
+    return max(0, -((given_at - now) // _MINUTE))
+
+
+def moscow_hour(now: datetime) -> int:
+    return now.astimezone(MOSCOW).hour

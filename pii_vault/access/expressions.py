@@ -14,6 +14,7 @@ from pii_vault.errors import PolicyError
 
 Dimension = Literal["role", "purpose", "class"]
 MAX_ALTERNATIVES = 64
+HOURS = 24
 _ENTITY_OF: dict[Dimension, str] = {"role": "Role", "purpose": "Purpose", "class": "Class"}
 _FLAGS = ("consent", "blocked")
 _CLOSED_LIST = (
@@ -81,7 +82,7 @@ def _comparison(operator: str, attribute: str | None, value: Any) -> Condition |
     if attribute == "second_factor_minutes" and operator in {"<=", "<", ">", ">="}:
         limit = value if operator in {"<=", ">"} else value - 1
         return Condition("second_factor", limit, holds=operator in {"<=", "<"})
-    if attribute == "hour" and operator in {"<=", "<", ">", ">="} and value <= 24:
+    if attribute == "hour" and operator in {"<=", "<", ">", ">="} and value <= HOURS:
         limit = value if operator in {">=", "<"} else value + 1
         return Condition("hour", limit, holds=operator in {">=", ">"})
     return None

@@ -6,9 +6,11 @@ not written in it is denied, and a rule that forbids wins over any that permits.
 
 import hashlib
 import json
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
+from functools import lru_cache
 from itertools import product
 from types import MappingProxyType
 
@@ -25,10 +27,18 @@ from pii_vault.access.cells import (
     best_cell,
     joined,
 )
-from pii_vault.access.conditions import Condition, RequestFacts, SubjectFacts, gather
+from pii_vault.access.conditions import (
+    NEVER_MINUTES,
+    Condition,
+    Facts,
+    RequestFacts,
+    SubjectFacts,
+    moscow_hour,
+    second_factor_minutes,
+)
+from pii_vault.access.decide import Decision, Ruling, decide, judge, judge_with_mask, subject_conditions
 from pii_vault.access.principal import Principal
 from pii_vault.access.registers import Purpose, Role
-from pii_vault.access.ruling import Decision, Ruling, judge, judge_with_mask, subject_conditions
 
 __all__ = [
     "ACTIONS",
@@ -45,6 +55,7 @@ __all__ = [
 ]
 
 Place = tuple[str, str, str, str]  # role, purpose, class, action
+_REMEMBERED = 16384
 _SUBJECTS = tuple(SubjectFacts(consent, blocked) for consent in (True, False) for blocked in (False, True))
 
 
@@ -65,6 +76,8 @@ class Matrix:
         self._rules = _spread(grants)
         self._could: dict[tuple[tuple[str, ...], str, str], bool] = {}
         self.version = self._digest(grants)
+        self._ages = sorted({NEVER_MINUTES, *_second_factor_limits(grants)})
+        self._decided = lru_cache(maxsize=_REMEMBERED)(self._decide)
 
     def cell(self, role: str, purpose: str, class_id: str, action: str) -> Cell:
         """The cell of a place; what nobody wrote is denied."""
@@ -101,6 +114,48 @@ class Matrix:
         mask = self._rules_at(roles, purpose, class_id, "mask") if action == "reveal" else NO_RULES
         return rules, mask
 
+    def decide(self, principal: Principal, asked: tuple[str, str, str], request: RequestFacts) -> Decision:
+        """See the function `decide`. Remembers answers: equal facts give the same decision for ever."""
+        minutes = second_factor_minutes(principal.second_factor_at, request.now)
+        return self._decided(
+            (principal.kind, principal.roles),
+            asked,
+            # Ages between two limits of the policies are alike, so the next limit stands for them all.
+            self._ages[min(bisect_left(self._ages, minutes), len(self._ages) - 1)],
+            moscow_hour(request.now),
+            principal.contour,
+        )
+
+    def _decide(
+        self,
+        who: tuple[str, tuple[str, ...]],
+        asked: tuple[str, str, str],
+        minutes: int,
+        hour: int,
+        contour: str,
+    ) -> Decision:
+        kind, held = who
+        roles = [role for role in held if role in self.roles and self.roles[role].kind == kind]
+        rules, mask = self.rules_of(roles, *asked)
+        action = asked[2]
+        rulings: dict[SubjectFacts, Ruling] = {}
+        for subject in _SUBJECTS:
+            facts = Facts(minutes, hour, contour, subject.consent, subject.blocked)
+            if action == "reveal":
+                rulings[subject] = judge_with_mask(rules, mask, facts=facts)
+            else:
+                rulings[subject] = judge(rules, granted="mask" if action == "mask" else "allow", facts=facts)
+        best = rulings[_SUBJECTS[0]]
+        return Decision(
+            outcome=best.outcome,
+            policy_id=best.policy_id,
+            reason=best.reason,
+            code=best.code,
+            missing=best.missing,
+            conditions_on_subject=subject_conditions(rulings),
+            rulings=rulings,
+        )
+
     def _rules_at(self, roles: Sequence[str], purpose: str, class_id: str, action: str) -> RuleSet:
         found = [self._rules.get((role, purpose, class_id, action), NO_RULES) for role in roles]
         return found[0] if len(found) == 1 else joined(found)
@@ -115,36 +170,6 @@ class Matrix:
         return hashlib.sha256(_canonical(content).encode()).hexdigest()
 
 
-def decide(
-    matrix: Matrix, *, principal: Principal, purpose: str, class_id: str, action: str, facts: RequestFacts
-) -> Decision:
-    """Decides one class for one request: ask once per class of a request, not per row.
-
-    `reveal` gives allow, or mask where only a mask is permitted, or deny. `mask` gives mask or deny. All
-    other actions give allow or deny. A role counts only for the kind of principal it is meant for.
-    """
-    known = matrix.roles
-    roles = [role for role in principal.roles if role in known and known[role].kind == principal.kind]
-    rules, mask = matrix.rules_of(roles, purpose, class_id, action)
-    rulings: dict[SubjectFacts, Ruling] = {}
-    for subject in _SUBJECTS:
-        held = gather(principal, facts, subject)
-        if action == "reveal":
-            rulings[subject] = judge_with_mask(rules, mask, facts=held)
-        else:
-            rulings[subject] = judge(rules, granted="mask" if action == "mask" else "allow", facts=held)
-    best = rulings[_SUBJECTS[0]]
-    return Decision(
-        outcome=best.outcome,
-        policy_id=best.policy_id,
-        reason=best.reason,
-        code=best.code,
-        missing=best.missing,
-        conditions_on_subject=subject_conditions(rulings),
-        rulings=rulings,
-    )
-
-
 def _spread(grants: Sequence[Grant]) -> dict[Place, RuleSet]:
     permits: dict[Place, list[Rule]] = defaultdict(list)
     forbids: dict[Place, list[Rule]] = defaultdict(list)
@@ -156,6 +181,11 @@ def _spread(grants: Sequence[Grant]) -> dict[Place, RuleSet]:
         place: RuleSet(tuple(permits.get(place, ())), tuple(forbids.get(place, ())))
         for place in permits.keys() | forbids.keys()
     }
+
+
+def _second_factor_limits(grants: Sequence[Grant]) -> set[int]:
+    conditions = (condition for grant in grants for condition in grant.rule.conditions)
+    return {int(condition.value) for condition in conditions if condition.kind == "second_factor"}
 
 
 def _as_lists(grant: Grant) -> dict[str, object]:

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  the figures are the formats themselves
 """Check digits of Russian personal numbers and payment cards. All take plain ASCII digits."""
 
 _INN_10 = (2, 4, 10, 3, 5, 9, 4, 6, 8)

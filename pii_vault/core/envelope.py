@@ -28,13 +28,14 @@ OVERHEAD_BYTES = 2 + NONCE_BYTES + TAG_BYTES
 
 _HEADERS = {SUITE_AES_256_GCM: bytes((SUITE_AES_256_GCM, FORMAT_VERSION))}
 _SEALED_FROM = 2 + NONCE_BYTES
+_ID_BYTES = 16
 # Fixed widths: no two different places give the same bytes.
 _pack_place = struct.Struct(">I16sH16s").pack
 
 
 def value_aad(*, tenant_key: int, subject: bytes, class_key: int, token: bytes) -> bytes:
     """Where a value belongs, as bytes: tenant, subject (16 bytes), class, token (16 bytes)."""
-    if len(subject) != 16 or len(token) != 16:
+    if len(subject) != _ID_BYTES or len(token) != _ID_BYTES:
         raise ValueError("a subject and a token have 16 bytes each")
     return _pack_place(tenant_key, subject, class_key, token)
 

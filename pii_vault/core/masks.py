@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  the figures are the formats themselves
 """Masks: the part of a value that a policy may show where the full value is not allowed.
 
 A mask never fails and never grows with the value. What does not look like a value of its class is hidden

@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  the figures are the formats themselves
 """Normalisers: the one form of a value under which the blind index finds it again.
 
 Each takes a value and returns its normal form, or None when it is not a value of that kind. Changing what
@@ -17,9 +18,7 @@ from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
 
 # What people put between digits: blanks, hyphens and dashes of all kinds, brackets, dots, slashes.
 _SEPARATORS = str.maketrans("", "", " \u00a0\u202f\t-\u2010\u2011\u2012\u2013\u2014()./\\")
-_NAME_FOLDS = str.maketrans(
-    {"ё": "е", ".": " ", ",": " ", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'"}
-)
+_NAME_FOLDS = str.maketrans({"ё": "е", ".": " ", ",": " ", "\u2010": "-", "\u2011": "-", "\u2013": "-", "\u2019": "'"})
 _ADDRESS_FOLDS = str.maketrans({"ё": "е"} | dict.fromkeys(".,;:/\\\"'«»()№#-\u2010\u2011\u2013\u2014", " "))
 _MAX_LOCAL_PART = 64
 _FIRST_YEAR = 1880

@@ -8,9 +8,9 @@ import os
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from cryptography.exceptions import InvalidTag
+from cryptography.exceptions import InvalidSignature, InvalidTag
 from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
@@ -89,3 +89,12 @@ def public_key(seed: bytes) -> bytes:
     """The raw Ed25519 public key of a seed."""
     private = Ed25519PrivateKey.from_private_bytes(seed)
     return private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)
+
+
+def signature_holds(public: bytes, message: bytes, signature: bytes) -> bool:
+    """Whether this is the Ed25519 signature of the message under a raw public key."""
+    try:
+        Ed25519PublicKey.from_public_bytes(public).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True

@@ -22,6 +22,7 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 TOKEN_BYTES = 16
 BODY_CHARS = 28  # 26 of the bits, 2 of the check
 ID_CHARS = 26
+MAX_PREFIX_CHARS = 64
 
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits → two characters
 # Crockford's digits → the digits int(…, 32) reads. All else becomes "!", which int() refuses, so that
@@ -131,7 +132,9 @@ def _split_token(text: str) -> tuple[str, bytes, int] | None:
 
 @lru_cache(maxsize=1024)
 def _is_token_prefix(prefix: str) -> bool:
-    if not (prefix.startswith("tok_") and prefix.endswith("_") and prefix.isascii() and len(prefix) <= 64):
+    if not (
+        prefix.startswith("tok_") and prefix.endswith("_") and prefix.isascii() and len(prefix) <= MAX_PREFIX_CHARS
+    ):
         return False
     words = prefix[4:-1].split("_")
     return all(word.isalpha() and word.islower() for word in words)

@@ -62,9 +62,7 @@ class KeyringFile(BaseModel):
 def new_file(passphrase: str, *, work_factor: int) -> KeyringFile:
     """A keyring without tenants. Raises WrongPassphrase when the passphrase is too short to protect it."""
     if len(passphrase) < MIN_PASSPHRASE_CHARS:
-        raise WrongPassphrase(
-            f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters; take a longer one"
-        )
+        raise WrongPassphrase(f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters; take a longer one")
     salt = os.urandom(SALT_BYTES)
     root = new_key()
     under_root = AesGcmCipher(root)

@@ -1,10 +1,14 @@
-"""How rules and facts become a ruling. Pure."""
+"""The decision: rules and facts in, ruling out. Pure."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pii_vault.access.cells import DEFAULT_POLICY, DEFAULT_REASON, Outcome, Rule, RuleSet
-from pii_vault.access.conditions import Condition, Facts, SubjectFacts
+from pii_vault.access.conditions import Condition, Facts, RequestFacts, SubjectFacts
+from pii_vault.access.principal import Principal
+
+if TYPE_CHECKING:
+    from pii_vault.access.matrix import Matrix
 
 DenialCode = Literal["", "denied", "consent_missing", "blocked"]
 
@@ -36,6 +40,17 @@ class Decision(Ruling):
 
     def for_subject(self, subject: SubjectFacts) -> Ruling:
         return self.rulings[subject]
+
+
+def decide(
+    matrix: "Matrix", *, principal: Principal, purpose: str, class_id: str, action: str, facts: RequestFacts
+) -> Decision:
+    """Decides one class for one request: ask once per class of a request, not per row.
+
+    `reveal` gives allow, or mask where only a mask is permitted, or deny. `mask` gives mask or deny. All
+    other actions give allow or deny. A role counts only for the kind of principal it is meant for.
+    """
+    return matrix.decide(principal, (purpose, class_id, action), facts)
 
 
 def judge(rules: RuleSet, *, granted: Outcome, facts: Facts) -> Ruling:
