@@ -26,7 +26,7 @@ class InstanceProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Ports:
-    """Loopback ports. `intake_target` and its kin differ from the listeners only where a relay stands between."""
+    """Loopback ports of the listeners. A `…_target` is where clients connect instead when a relay stands between."""
 
     crm: int = 8100
     intake: int = 8101
@@ -34,11 +34,12 @@ class Ports:
     service: int = 8201
     public_postgres: int = 8110
     private_postgres: int = 8210
+    crm_target: int = 0
     intake_target: int = 0
     service_target: int = 0
     public_postgres_target: int = 0
 
-    def target(self, name: Literal["intake", "service", "public_postgres"]) -> int:
+    def target(self, name: Literal["crm", "intake", "service", "public_postgres"]) -> int:
         """The port a client of `name` connects to: the listener itself unless a relay stands before it."""
         return int(getattr(self, f"{name}_target")) or int(getattr(self, name))
 
@@ -92,7 +93,7 @@ class Instance:
     # -- addresses -----------------------------------------------------------------------------------------------
     @property
     def crm_origin(self) -> str:
-        return f"http://crm.larets.localhost:{self.ports.crm}"
+        return f"http://crm.larets.localhost:{self.ports.target('crm')}"
 
     @property
     def vault_origin(self) -> str:
