@@ -5,6 +5,7 @@ Each use has a sub-key under its own label. A dump of the database therefore giv
 no signing key.
 """
 
+import contextlib
 import hashlib
 import ipaddress
 import secrets
@@ -83,10 +84,9 @@ async def load_identity_keys(service: KeyService, sessions: sessionmaker[Session
     """The issuer's key; made on the first call ever. Several processes may call at once: one row wins."""
     stored = await run_in_threadpool(_read, sessions)
     if stored is None:
-        try:
+        # It exists when an earlier start was interrupted between the two steps, or another process is at it.
+        with contextlib.suppress(TenantKeyExists):
             await service.create_tenant(KEY_TENANT)
-        except TenantKeyExists:
-            pass  # an earlier start was interrupted between the two steps, or another process is at it
         [(_, wrapped)] = await service.generate(KEY_TENANT, [_CONTEXT])
         stored = await run_in_threadpool(_write_first, sessions, wrapped)
     [master] = await service.unwrap(KEY_TENANT, [(_CONTEXT, stored)])

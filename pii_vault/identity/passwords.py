@@ -29,16 +29,18 @@ _WALKS: Final = (
     "абвгдеёжзийклмнопрстуфхцчшщъыьэюя",
 )
 _COMMON: Final = frozenset(
-    """
-    password passw0rd passwort parol пароль qwerty qwertyuiop йцукен admin administrator root user login welcome
-    letmein iloveyou monkey dragon football baseball master superman batman trustno1 starwars sunshine princess
-    shadow secret changeme default test tester testing temp guest magazin магазин shop larets ларец crm vault
-    moskva москва russia россия spartak спартак zenit зенит natasha наташа sergey сергей andrey андрей alexander
-    александр любовь lubov привет privet солнышко solnyshko зайка zaika котенок kotenok summer winter spring autumn
-    лето зима весна осень computer internet samsung google yandex яндекс company компания office офис manager
-    менеджер mypassword yourpassword newpassword mynewpassword correcthorsebatterystaple thisisapassword
-    passwordpassword qwertyqwerty adminadmin letmeinplease iloveyouforever
-    """.split()
+    word
+    for line in (
+        "password passw0rd passwort parol пароль qwerty qwertyuiop йцукен admin administrator root user login",
+        "welcome letmein iloveyou monkey dragon football baseball master superman batman trustno1 starwars",
+        "sunshine princess shadow secret changeme default test tester testing temp guest magazin магазин shop",
+        "larets ларец crm vault moskva москва russia россия spartak спартак zenit зенит natasha наташа sergey",
+        "сергей andrey андрей alexander александр любовь lubov привет privet солнышко solnyshko зайка zaika",
+        "котенок kotenok summer winter spring autumn лето зима весна осень computer internet samsung google",
+        "yandex яндекс company компания office офис manager менеджер mypassword yourpassword newpassword",
+        "mynewpassword correcthorsebatterystaple thisisapassword letmeinplease iloveyouforever",
+    )
+    for word in line.split()
 )
 _LEET: Final = str.maketrans("013457@$!", "oieastasi")
 _SHORTEST_WALK: Final = 6

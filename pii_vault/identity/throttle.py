@@ -48,17 +48,18 @@ def count_try(session: Session, counters: Sequence[Counter], *, policy: Identity
 
 def pause(over: int, *, policy: IdentityPolicy) -> timedelta:
     """Doubles with each failure over the free ones, up to the longest."""
-    doublings = min(over, 20)
-    return min(policy.first_delay * 2**doublings, policy.longest_delay)
+    return min(policy.first_delay * (1 << min(over, 20)), policy.longest_delay)
 
 
 def forgive(session: Session, *, account: bytes, address: bytes) -> None:
     """After success: the account starts afresh; the address gets back only this one try, so that a person with one
-    valid login cannot clear a block of addresses between guesses at others."""
+    valid login cannot clear a block of addresses between guesses at others.
+    """
     session.execute(delete(Throttle).where(Throttle.digest == account))
     row = session.get(Throttle, address, with_for_update=True)
     if row is not None and row.failures:
         row.failures -= 1
+        row.blocked_until = None  # a try that was checked met no pause: this one was set by the try itself
 
 
 def purge(session: Session, *, policy: IdentityPolicy, now: datetime) -> None:

@@ -1,0 +1,93 @@
+"""What the issuer's parts share in one process: settings, policy, database, keys, signing keys."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from pii_vault.config import VaultSettings
+from pii_vault.identity.keys import IdentityKeys, load_identity_keys
+from pii_vault.identity.passwords import PasswordKeeper, password_keeper
+from pii_vault.identity.policy import IdentityPolicy, policy_for
+from pii_vault.identity.signing import SigningKeys
+from pii_vault.keys.service import KeyService
+
+
+@dataclass(slots=True)
+class Identity:
+    """Opens its keys on first use, so that a process starts, and answers 503, while the key service is away."""
+
+    settings: VaultSettings
+    sessions: sessionmaker[Session]
+    key_service: KeyService
+    clock: Callable[[], datetime]
+    policy: IdentityPolicy
+    _keys: IdentityKeys | None = field(default=None, repr=False)
+    _signing: SigningKeys | None = field(default=None, repr=False)
+    _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+
+    @property
+    def issuer(self) -> str:
+        return self.settings.vault_origin.rstrip("/")
+
+    @property
+    def passwords(self) -> PasswordKeeper:
+        return password_keeper(self.policy)
+
+    async def open(self) -> "OpenIdentity":
+        """The issuer with its keys in memory.
+
+        Raises:
+            KeyServiceUnavailable: the keys cannot be had now; the next call tries again.
+        """
+        if self._keys is None or self._signing is None:
+            async with self._opening:
+                if self._keys is None or self._signing is None:
+                    self._keys = await load_identity_keys(self.key_service, self.sessions)
+                    self._signing = SigningKeys(self.sessions, self._keys, clock=self.clock, policy=self.policy)
+        return OpenIdentity(self, self._keys, self._signing)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenIdentity:
+    """An issuer that can work. Its synchronous users run in the thread pool."""
+
+    identity: Identity
+    keys: IdentityKeys
+    signing: SigningKeys
+
+    @property
+    def issuer(self) -> str:
+        return self.identity.issuer
+
+    @property
+    def settings(self) -> VaultSettings:
+        return self.identity.settings
+
+    @property
+    def policy(self) -> IdentityPolicy:
+        return self.identity.policy
+
+    @property
+    def passwords(self) -> PasswordKeeper:
+        return self.identity.passwords
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        return self.identity.sessions
+
+    def now(self) -> datetime:
+        return self.identity.clock()
+
+
+def new_identity(
+    settings: VaultSettings,
+    *,
+    key_service: KeyService,
+    sessions: sessionmaker[Session],
+    clock: Callable[[], datetime],
+    policy: IdentityPolicy | None = None,
+) -> Identity:
+    return Identity(settings, sessions, key_service, clock, policy or policy_for(settings.environment))
