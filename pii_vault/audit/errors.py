@@ -1,23 +1,10 @@
-"""Errors of the audit log."""
+"""Errors of the audit log beside `pii_vault.errors.AuditUnavailable`."""
 
-from typing import Literal
-
-from pii_vault.errors import VaultError
-
-Outcome = Literal["not_written", "unknown"]
+from pii_vault.errors import AuditUnavailable
 
 
-class AuditUnavailable(VaultError):
-    """The audit log cannot be written, so nothing was released. Try again in a moment.
+class AuditOutcomeUnknown(AuditUnavailable):
+    """The database fell silent while the act was being recorded. Nothing was released; it may have been done.
 
-    `outcome` says what became of the act: `not_written` (it certainly did not happen) or `unknown` (the connection
-    was lost or the time ran out while the transaction was under way: it may have been committed, and then its record
-    stands in the log). Either way no value leaves the vault.
+    Look before repeating it, or repeat it with the same idempotency key.
     """
-
-    status_code = 503
-    code = "audit_unavailable"
-
-    def __init__(self, outcome: Outcome) -> None:
-        super().__init__()
-        self.outcome: Outcome = outcome
