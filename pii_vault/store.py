@@ -59,6 +59,12 @@ WHERE v.subject = $1 AND v.tenant_key = $2 AND v.class_key = ANY($3::smallint[])
 ORDER BY v.created, v.token
 """
 
+FETCH_DIGEST_TOKENS = "SELECT token FROM pii_value WHERE digest = ANY($1::uuid[]) AND tenant_key = $2"
+
+FETCH_SUBJECT_TOKENS = """
+SELECT token FROM pii_value WHERE subject = $1 AND tenant_key = $2 AND class_key = ANY($3::smallint[])
+"""
+
 FETCH_DEKS = """
 SELECT subject, retention, kek_version, wrapped FROM dek
 WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
@@ -139,9 +145,7 @@ def new_ids(count: int) -> list[bytes]:
 
 async def _prepare_connection(connection: asyncpg.Connection) -> None:
     """`uuid` travels as 16 raw bytes: building UUID objects would cost more than decrypting the value."""
-    await connection.set_type_codec(
-        "uuid", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary"
-    )
+    await connection.set_type_codec("uuid", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:

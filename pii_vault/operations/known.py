@@ -1,0 +1,73 @@
+"""Values that are stored already: found by the blind index, decrypted and compared before anything relies on them."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pii_vault import store
+from pii_vault.core.classes import FieldClass, normalise
+from pii_vault.errors import InvalidValue, TamperedCiphertext
+from pii_vault.operations.ciphers import ACTIVE, load_ciphers, open_row
+from pii_vault.vault import Vault
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """One stored value that equals the one looked for."""
+
+    token: bytes
+    subject: bytes
+    retention: int
+    active: bool
+    deterministic: bool
+
+
+@dataclass(slots=True)
+class Found:
+    """Equal values by their place in the index, oldest first; and every token that was looked at."""
+
+    values: dict[tuple[int, bytes], list[Known]] = field(default_factory=dict)  # (class key, digest)
+    seen: set[bytes] = field(default_factory=set)
+
+
+async def find_equal(vault: Vault, tenant: str, tenant_key: int, wanted: Mapping[tuple[int, bytes], str]) -> Found:
+    """Stored values equal to the wanted ones: (class key, digest) → normal form."""
+    digests = list({digest for _, digest in wanted})
+    rows = await store.fetch(vault.pool, store.FETCH_CANDIDATES, digests, tenant_key)
+    opened = await _open(vault, tenant, tenant_key, rows)
+    found = Found(seen={row[0] for row in rows})
+    for row, normal in opened:
+        place = (row[2], row[7])
+        if wanted.get(place) == normal:
+            known = Known(row[0], row[1], row[3], row[4] == ACTIVE, row[6])
+            found.values.setdefault(place, []).append(known)
+    return found
+
+
+async def values_of_subject(
+    vault: Vault, tenant: str, tenant_key: int, subject: bytes, classes: Iterable[FieldClass]
+) -> tuple[dict[tuple[int, str], list[Known]], set[bytes]]:
+    """All values of a subject in these classes: (class key, normal form) → values; and every token looked at."""
+    keys = [field_class.key for field_class in classes]
+    rows = await store.fetch(vault.pool, store.FETCH_SUBJECT_VALUES, subject, tenant_key, keys)
+    values: dict[tuple[int, str], list[Known]] = {}
+    for row, normal in await _open(vault, tenant, tenant_key, rows):
+        known = Known(row[0], row[1], row[3], row[4] == ACTIVE, row[6])
+        values.setdefault((row[2], normal), []).append(known)
+    return values, {row[0] for row in rows}
+
+
+async def _open(vault: Vault, tenant: str, tenant_key: int, rows: list[Any]) -> list[tuple[Any, str]]:
+    """Rows with their values in normal form. What does not open equals nothing."""
+    ciphers = await load_ciphers(vault, tenant, tenant_key, {(row[1], row[3]) for row in rows})
+    opened = []
+    for row in rows:
+        cipher = ciphers.get((row[1], row[3]))
+        if cipher is None:
+            continue
+        try:
+            value = open_row(cipher, row, tenant_key=tenant_key)
+            opened.append((row, normalise(vault.classes.by_key(row[2]), value)))
+        except (TamperedCiphertext, InvalidValue):
+            continue
+    return opened

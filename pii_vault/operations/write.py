@@ -1,0 +1,187 @@
+"""Writing new values: sealed outside the transaction, then written with their record in one.
+
+An act is planned on what was read before (which tokens a value has). Its guard takes the locks and looks again
+inside the transaction; when something changed, the act is planned anew. So two requests with one new value give
+one token, and no key-service call happens while a transaction is open.
+"""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import asyncpg
+
+from pii_vault import store
+from pii_vault.audit.log import AuditEntry
+from pii_vault.core.classes import FieldClass
+from pii_vault.core.envelope import seal_all, value_aad
+from pii_vault.core.primitives import ValueCipher
+from pii_vault.core.tokens import new_token_text
+from pii_vault.errors import StoreUnavailable
+from pii_vault.operations.caches import INDEX_VERSION
+from pii_vault.operations.ciphers import key_context
+from pii_vault.operations.errors import Busy, PlanOutdatedError
+from pii_vault.vault import Vault
+
+T = TypeVar("T")
+_PAUSES = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4)
+
+
+@dataclass(slots=True)
+class Guard:
+    """What must still hold when the act is written."""
+
+    locks: set[int] = field(default_factory=set)
+    digests: list[bytes] = field(default_factory=list)
+    digest_tokens: set[bytes] = field(default_factory=set)
+    subject: bytes | None = None
+    subject_classes: list[int] = field(default_factory=list)
+    subject_tokens: set[bytes] = field(default_factory=set)
+
+    def lock(self, name: bytes) -> None:
+        """`name` is a keyed hash or an id: already evenly spread."""
+        self.locks.add(int.from_bytes(name[-8:], "big", signed=True))
+
+    async def check(self, connection: asyncpg.Connection, tenant_key: int) -> None:
+        """Raises PlanOutdatedError."""
+        if not await store.try_locks(connection, list(self.locks)):
+            raise PlanOutdatedError
+        if self.digests:
+            rows = await connection.fetch(store.FETCH_DIGEST_TOKENS, self.digests, tenant_key)
+            if {row[0] for row in rows} != self.digest_tokens:
+                raise PlanOutdatedError
+        if self.subject is not None:
+            rows = await connection.fetch(store.FETCH_SUBJECT_TOKENS, self.subject, tenant_key, self.subject_classes)
+            if {row[0] for row in rows} != self.subject_tokens:
+                raise PlanOutdatedError
+
+
+@dataclass(frozen=True, slots=True)
+class NewValue:
+    """A value to be stored; `digest` is None where its class has no index."""
+
+    subject: bytes
+    cipher: ValueCipher
+    field_class: FieldClass
+    value: str
+    digest: bytes | None
+    deterministic: bool
+
+    def __repr__(self) -> str:
+        return f"NewValue(class={self.field_class.id!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An idempotent answer to keep with the act."""
+
+    principal: str
+    key: str
+    fingerprint: bytes
+    content: bytes
+
+
+@dataclass(slots=True)
+class Act:
+    """All that one act writes."""
+
+    tenant: str
+    tenant_key: int
+    group: int
+    guard: Guard = field(default_factory=Guard)
+    subjects: list[bytes] = field(default_factory=list)
+    hints: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # subject, other, class
+    answer: Answer | None = None
+    batch: store.Batch | None = None
+    _key_subjects: list[bytes] = field(default_factory=list)
+    _kek_versions: list[int] = field(default_factory=list)
+    _wrapped: list[bytes] = field(default_factory=list)
+
+    async def new_subjects(self, vault: Vault, count: int) -> list[tuple[bytes, ValueCipher]]:
+        """New subjects with their keys, by one call of the key service."""
+        subjects = store.new_ids(count)
+        self.subjects += subjects
+        return await self.new_keys(vault, subjects)
+
+    async def new_keys(self, vault: Vault, subjects: list[bytes]) -> list[tuple[bytes, ValueCipher]]:
+        """A key of the act's group for each of these subjects."""
+        if not subjects:
+            return []
+        group = self.group
+        made = await vault.keys.generate(self.tenant, [key_context(subject, group) for subject in subjects])
+        self._key_subjects += subjects
+        self._kek_versions += [wrapped.kek_version for _, wrapped in made]
+        self._wrapped += [wrapped.blob for _, wrapped in made]
+        put = vault.deks.put
+        return [(subject, put(subject, group, dek)) for subject, (dek, _) in zip(subjects, made, strict=True)]
+
+    def seal(self, values: list[NewValue]) -> list[str]:
+        """Encrypts all values for their new rows; gives their tokens in order."""
+        tenant, tenant_key = self.tenant, self.tenant_key
+        tokens = store.new_ids(len(values))
+        sealed = seal_all(
+            (
+                new.cipher,
+                new.value.encode(),
+                value_aad(tenant_key=tenant_key, subject=new.subject, class_key=new.field_class.key, token=token),
+            )
+            for new, token in zip(values, tokens, strict=True)
+        )
+        self.batch = store.Batch(
+            tenant_key,
+            self.group,
+            self.subjects,
+            self._key_subjects,
+            self._kek_versions,
+            self._wrapped,
+            INDEX_VERSION,
+            tokens,
+            [new.subject for new in values],
+            [new.digest for new in values],
+            [new.field_class.key for new in values],
+            [new.deterministic for new in values],
+            sealed,
+        )
+        return [
+            new_token_text(new.field_class.id, tenant=tenant, bits=token)
+            for new, token in zip(values, tokens, strict=True)
+        ]
+
+    async def write(self, connection: asyncpg.Connection) -> None:
+        """Everything, on the connection of a transaction. Raises PlanOutdatedError."""
+        await self.guard.check(connection, self.tenant_key)
+        if self.batch is not None:
+            await store.insert_batch(connection, self.batch)
+        if self.hints:
+            subjects, others, classes = zip(*self.hints, strict=True)
+            await connection.execute(store.INSERT_HINTS, self.tenant_key, subjects, others, classes)
+        if self.answer is not None:
+            place = (self.tenant_key, self.answer.principal, self.answer.key)
+            await connection.execute(store.DELETE_EXPIRED_ANSWER, *place)
+            await connection.execute(store.INSERT_ANSWER, *place, self.answer.fingerprint, self.answer.content)
+
+
+async def commit(vault: Vault, entry: AuditEntry, act: Act) -> None:
+    """The act and its record in one transaction.
+
+    Raises:
+        PlanOutdatedError, AuditUnavailable, StoreUnavailable.
+    """
+    try:
+        await vault.audit.commit(entry, apply=act.write)
+    except asyncpg.UniqueViolationError as error:
+        raise PlanOutdatedError from error
+    except asyncpg.PostgresError as error:
+        raise StoreUnavailable from error
+
+
+async def planned(attempt: Callable[[], Awaitable[T]]) -> T:
+    """Runs an attempt, again when its plan was outdated, for about a second. Raises Busy."""
+    for pause in _PAUSES:
+        try:
+            return await attempt()
+        except PlanOutdatedError:
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  jitter, not a secret
+    raise Busy
