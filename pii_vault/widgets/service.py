@@ -49,20 +49,17 @@ def purposes_to_reveal(vault: Vault, principal: Principal, *, tokens: Sequence[s
     parsed = (parse_token_shape(text) for text in tokens)
     classes = sorted({token.class_id for token in parsed if token is not None})
     found: list[Purpose] = []
-    possible = set(vault.matrix.purposes_for(principal.roles, "reveal"))
-    for purpose_id, title in vault.purposes.items():
-        if purpose_id not in possible:
-            continue
-        open_classes = [
+    for purpose in vault.matrix.purposes.values():
+        opened = [
             class_id
             for class_id in classes
             if any(
-                vault.matrix.cell(role, purpose_id, class_id, "reveal").outcome == "allow"
+                vault.matrix.cell(role, purpose.id, class_id, "reveal").outcome == "allow"
                 for role in principal.roles
             )
         ]
-        if open_classes:
-            found.append(Purpose(id=purpose_id, title=title, classes=open_classes))
+        if opened:
+            found.append(Purpose(id=purpose.id, title=purpose.title, classes=opened))
     return found
 
 
