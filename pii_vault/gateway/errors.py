@@ -35,13 +35,6 @@ class TenantSuspended(GatewayError):
     code = "tenant_suspended"
 
 
-class ObjectBusy(GatewayError):
-    """Another delivery about the same object or person is being written. Retry in a moment."""
-
-    status_code = 503
-    code = "object_busy"
-
-
 class GatewayUnavailable(GatewayError):
     """The vault's database or key service does not answer, so nothing was taken. Retry."""
 

@@ -15,7 +15,7 @@ from pii_vault.core.detect import find_personal_data
 from pii_vault.gateway.port import Dictionary, DictionaryKind
 
 
-class NotPassed(Exception):  # noqa: N818  an answer of a check, not an error of the program
+class NotPassed(Exception):
     """The value does not fit its kind and must not leave."""
 
 
@@ -25,6 +25,8 @@ Check = Callable[[Any, Dictionary], Any]
 MAX_IDENTIFIER: Final = 2**31 - 1
 MAX_MONEY: Final = Decimal(1_000_000_000)
 MAX_QUANTITY: Final = Decimal(1_000_000)
+MONEY_PLACES: Final = 2
+QUANTITY_PLACES: Final = 3
 _MONEY = re.compile(r"-?[0-9]{1,9}(\.[0-9]{1,8})?", re.ASCII)
 _NUMBER = re.compile(r"[A-Za-z0-9-]{1,20}", re.ASCII)
 _LETTERS_OF_A_NUMBER = re.compile(r"[A-Za-z]{5,}", re.ASCII)  # a prefix such as WEB- is no name
@@ -85,7 +87,7 @@ def as_money(value: Any, _: Dictionary) -> str:
     if not isinstance(text, str) or not _MONEY.fullmatch(text):
         raise NotPassed
     amount = Decimal(text)
-    return f"{amount:f}" if int(amount.as_tuple().exponent) <= -2 else f"{amount:.2f}"
+    return f"{amount:f}" if int(amount.as_tuple().exponent) <= -MONEY_PLACES else f"{amount:.{MONEY_PLACES}f}"
 
 
 def as_price(value: Any, dictionary: Dictionary) -> str:
@@ -102,7 +104,7 @@ def as_quantity(value: Any, _: Dictionary) -> str:
     if isinstance(value, bool) or not isinstance(value, int | Decimal) or not 0 < value < MAX_QUANTITY:
         raise NotPassed
     amount = Decimal(value)
-    if int(amount.as_tuple().exponent) < -3:
+    if int(amount.as_tuple().exponent) < -QUANTITY_PLACES:
         raise NotPassed
     return f"{amount:f}"
 

@@ -8,7 +8,7 @@ the connection's secret and the shop's own dictionary, and gets back typed facts
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 
 from pii_vault.core.classes import ClassRegistry
 
@@ -81,8 +81,8 @@ class Draft:
 class Connector(Protocol):
     """One outside system. Every implementation passes tests/unit/pii_vault/gateway/test_connectors.py."""
 
-    id: str
-    seed: Dictionary  # codes every shop of this system has; written into a new connection's dictionary
+    id: ClassVar[str]
+    seed: ClassVar[Dictionary]  # codes every shop of this system has; written into a new connection's dictionary
 
     def is_ping(self, headers: Mapping[str, str], body: bytes) -> bool:
         """Whether this is the system's unsigned check of the address, which carries nothing."""

@@ -37,6 +37,8 @@ from pii_vault.gateway.woocommerce_order import compose
 
 PING_PREFIX: Final = b"webhook_id="
 MAX_TITLE: Final = 200
+MAX_SKU: Final = 64
+MAX_CODE: Final = 100
 
 STATUSES: Final = (
     "pending", "processing", "on-hold", "completed", "cancelled", "refunded", "failed", "checkout-draft", "draft",
@@ -46,7 +48,6 @@ STATUSES: Final = (
 _PARTY: Final[Rules] = {
     "first_name": Personal("name"),
     "last_name": Personal("name"),
-    "company": Personal("text"),
     "address_1": Personal("address"),
     "address_2": Personal("address"),
     "city": Personal("address"),
@@ -194,7 +195,7 @@ def _goods_event(payload: dict[str, Any]) -> Goods | Ignored:
     if not title or find_personal_data(title):
         return Ignored("product without a usable title")
     code = sku.strip() if isinstance(sku, str) else ""
-    usable = code.isprintable() and 0 < len(code) <= 64 and not find_personal_data(code)
+    usable = code.isprintable() and 0 < len(code) <= MAX_SKU and not find_personal_data(code)
     return Goods(_identifier(payload), code if usable else None, title, _modified(payload))
 
 
@@ -217,7 +218,7 @@ def _codes(payload: Mapping[str, Any]) -> set[DictionaryKey]:
     found: set[DictionaryKey] = set()
 
     def add(kind: Any, value: Any) -> None:
-        if isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= 100:
+        if isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= MAX_CODE:
             found.add((kind, str(value)))
 
     add("payment", payload.get("payment_method"))

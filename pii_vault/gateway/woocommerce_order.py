@@ -60,8 +60,7 @@ def _method(taken: Taken, method: dict[str, str] | None, title_key: str) -> dict
 
 def _delivery(order: Taken) -> dict[str, str] | None:
     methods = [
-        _method(line, line.passed.get("method_id"), "method_title")
-        for line in order.groups.get("shipping_lines", ())
+        _method(line, line.passed.get("method_id"), "method_title") for line in order.groups.get("shipping_lines", ())
     ]
     return next((method for method in methods if method is not None), None)
 
@@ -129,9 +128,7 @@ def _note(order: Taken, classes: ClassRegistry) -> str | None:
     return note
 
 
-def _people(
-    billing: Taken, shipping: Taken, classes: ClassRegistry
-) -> tuple[PersonDraft | None, PersonDraft | None]:
+def _people(billing: Taken, shipping: Taken, classes: ClassRegistry) -> tuple[PersonDraft | None, PersonDraft | None]:
     """Who ordered and, if it is somebody else, who receives. Another address alone makes no other person."""
     buyer, receiver = _values(billing, classes), _values(shipping, classes)
     if not receiver:
@@ -167,7 +164,6 @@ def _values(party: Taken, classes: ClassRegistry) -> dict[str, list[str]]:
         ("phone", ("phone",)),
         ("email", ("email",)),
         ("address", _address_parts(personal)),
-        ("text", ("company",)),
     ):
         value = _joined((personal.get(part) for part in parts), ", " if class_id == "address" else " ")
         if not value:

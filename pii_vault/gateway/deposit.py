@@ -1,0 +1,228 @@
+"""Puts a delivery's persons and texts into the vault, within the transaction of the delivery."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Final
+
+from pii_vault import store
+from pii_vault.core.envelope import seal, value_aad
+from pii_vault.core.primitives import ValueCipher
+from pii_vault.core.tokens import new_subject_text, new_token_text
+from pii_vault.gateway.connections import Connection
+from pii_vault.gateway.matching import Candidate, gather, match
+from pii_vault.gateway.parties import RETENTION, Parties, Party, Text, Value
+from pii_vault.gateway.store import ObjectState
+from pii_vault.keys.service import WrappedKey
+from pii_vault.operations.caches import INDEX_VERSION
+from pii_vault.operations.ciphers import open_row
+from pii_vault.vault import Vault
+
+PERSON_CLASSES: Final = ("name", "phone", "email", "address")
+
+FETCH_KNOWN: Final = """
+SELECT v.token, s.id AS subject, v.class_key, v.retention, s.state, v.ciphertext, v.digest
+FROM subject s
+LEFT JOIN pii_value v ON v.subject = s.id AND v.class_key = ANY($4::smallint[])
+WHERE s.tenant_key = $1 AND s.id IN (
+    SELECT subject FROM pii_value WHERE digest = ANY($2::uuid[]) AND tenant_key = $1
+    UNION ALL SELECT unnest($3::uuid[])
+)
+ORDER BY s.created, s.id, v.created, v.token
+LIMIT 2000  -- a phone that a shop types for everybody must not fetch the whole table
+"""
+
+
+class KeysMissing(Exception):
+    """These subjects' keys are not at hand: open them, then run the act again."""
+
+    def __init__(self, subjects: Sequence[bytes]) -> None:
+        super().__init__(f"{len(subjects)} keys")
+        self.subjects = subjects
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """A person as the event names them: a subject and tokens by class."""
+
+    subject: bytes
+    tokens: Mapping[str, Sequence[str]]
+
+    def as_event(self, tenant: str) -> dict[str, object]:
+        return {"subject": new_subject_text(self.subject, tenant=tenant), "tokens": self.tokens}
+
+
+@dataclass(slots=True)
+class Deposited:
+    """What the vault now holds of the delivery, and the object's state that follows from it."""
+
+    contact: Placed | None
+    recipient: Placed | None
+    note_token: str | None
+    rest_token: str | None
+    subjects: list[bytes]
+    counts: Counter[str]
+
+
+@dataclass(slots=True)
+class _Columns:
+    subjects: list[bytes] = field(default_factory=list)
+    key_subjects: list[bytes] = field(default_factory=list)
+    wrapped: list[WrappedKey] = field(default_factory=list)
+    values: list[tuple[bytes, bytes, Value, bytes]] = field(default_factory=list, repr=False)
+    hints: list[tuple[bytes, bytes, int]] = field(default_factory=list)
+
+
+class Depositor:
+    """One delivery's way into the vault. Its effects are on the connection only, so it may be run again."""
+
+    def __init__(
+        self,
+        vault: Vault,
+        acquired: asyncpg.Connection,
+        connection: Connection,
+        state: ObjectState,
+        *,
+        unusable: AbstractSet[bytes],
+    ) -> None:
+        self._vault = vault
+        self._acquired = acquired
+        self._connection = connection
+        self._state = state
+        self._unusable = unusable
+        self._columns = _Columns()
+        self._counts: Counter[str] = Counter()
+        self._ciphers: dict[bytes, ValueCipher] = {}
+
+    async def deposit(self, parties: Parties) -> Deposited:
+        """Matches the persons, stores what is new and brings the object's state up to date."""
+        state = self._state
+        candidates = await self._candidates(parties)
+        owner, owner_row = self._settle(parties.owner, candidates, (state.contact, state.contact_digest))
+        recipient, recipient_row = b"", None
+        if parties.recipient is not None:
+            before = (state.recipient, state.recipient_digest)
+            recipient, recipient_row = self._settle(parties.recipient, candidates, before)
+        self._take_ciphers([row for row in (owner_row, recipient_row) if row is not None])
+        contact = self._place(parties.owner, owner, owner_row)
+        received = self._place(parties.recipient, recipient, recipient_row) if parties.recipient else None
+        same_owner = state.contact == owner
+        note = self._text(parties.note, owner, state.note_token if same_owner else None, state.note_digest)
+        rest = self._text(parties.rest, owner, state.rest_token if same_owner else None, state.rest_digest)
+        await self._insert()
+        state.contact, state.contact_digest = owner, parties.owner.identity
+        state.recipient = recipient or None
+        state.recipient_digest = parties.recipient.identity if parties.recipient else None
+        state.note_token, state.note_digest = note, parties.note.digest if parties.note else None
+        state.rest_token, state.rest_digest = rest, parties.rest.digest if parties.rest else None
+        subjects = [owner] if received is None else [owner, recipient]
+        return Deposited(contact if parties.contact is not None else None, received, note, rest, subjects, self._counts)
+
+    async def _candidates(self, parties: Parties) -> dict[bytes, Candidate]:
+        digests = parties.identity_digests()
+        before = [subject for subject in (self._state.contact, self._state.recipient) if subject is not None]
+        if not digests and not before:
+            return {}
+        keys = [self._vault.classes.get(class_id).key for class_id in PERSON_CLASSES]
+        rows = await self._acquired.fetch(FETCH_KNOWN, self._connection.tenant_key, digests, before, keys)
+        return gather(rows, unusable=self._unusable)
+
+    def _settle(
+        self,
+        party: Party,
+        candidates: Mapping[bytes, Candidate],
+        before: tuple[bytes | None, bytes | None],
+    ) -> tuple[bytes, Candidate | None]:
+        class_keys = (self._vault.classes.get("phone").key, self._vault.classes.get("email").key)
+        found = match(party, candidates, class_keys=class_keys, before=before)
+        if found.candidate is not None:
+            return found.candidate.subject, found.candidate
+        fresh = party.fresh
+        self._columns.subjects.append(fresh.subject)
+        self._columns.key_subjects.append(fresh.subject)
+        self._columns.wrapped.append(fresh.wrapped)
+        self._columns.hints.extend((fresh.subject, other, class_key) for other, class_key in found.duplicates)
+        self._ciphers[fresh.subject] = self._vault.deks.put(fresh.subject, RETENTION, fresh.dek)
+        return fresh.subject, None
+
+    def _take_ciphers(self, known: Sequence[Candidate]) -> None:
+        """Raises KeysMissing: the key service must not be waited for inside a transaction."""
+        missing = []
+        for candidate in known:
+            cipher = self._vault.deks.get(candidate.subject, RETENTION)
+            if cipher is None:
+                missing.append(candidate.subject)
+            else:
+                self._ciphers[candidate.subject] = cipher
+        if missing:
+            raise KeysMissing(missing)
+
+    def _place(self, party: Party, subject: bytes, known: Candidate | None) -> Placed:
+        tokens: dict[str, list[str]] = {}
+        for value in party.values:
+            bits = self._known_token(value, subject, known) or self._seal(value, subject)
+            field_class = value.field_class
+            text = new_token_text(field_class.id, tenant=self._connection.tenant, bits=bits)
+            if text not in (mine := tokens.setdefault(field_class.id, [])):
+                mine.append(text)
+        return Placed(subject, tokens)
+
+    def _known_token(self, value: Value, subject: bytes, known: Candidate | None) -> bytes | None:
+        """The token that this subject's equal value already has."""
+        for row in known.rows if known is not None else ():
+            if row["class_key"] != value.field_class.key or row["retention"] != RETENTION:
+                continue
+            if value.digest is not None:
+                if row["digest"] == value.digest:
+                    return bytes(row["token"])
+            elif open_row(self._ciphers[subject], row, tenant_key=self._connection.tenant_key) == value.text:
+                return bytes(row["token"])
+        return None
+
+    def _seal(self, value: Value, subject: bytes) -> bytes:
+        [bits] = store.new_ids(1)
+        aad = value_aad(
+            tenant_key=self._connection.tenant_key,
+            subject=subject,
+            class_key=value.field_class.key,
+            token=bits,
+        )
+        sealed = seal(self._ciphers[subject], value.text.encode(), aad=aad)
+        self._columns.values.append((bits, subject, value, sealed))
+        self._counts[value.field_class.id] += 1
+        return bits
+
+    def _text(self, text: Text | None, owner: bytes, token: str | None, digest: bytes | None) -> str | None:
+        if text is None:
+            return None
+        if token is not None and digest == text.digest:
+            return token
+        bits = self._seal(text.value, owner)
+        return new_token_text(text.value.field_class.id, tenant=self._connection.tenant, bits=bits)
+
+    async def _insert(self) -> None:
+        columns = self._columns
+        if columns.subjects or columns.values or columns.key_subjects:
+            await store.insert_batch(self._acquired, self._batch())
+        if columns.hints:
+            subjects, others, classes = (list(column) for column in zip(*columns.hints, strict=True))
+            await self._acquired.execute(store.INSERT_HINTS, self._connection.tenant_key, subjects, others, classes)
+
+    def _batch(self) -> store.Batch:
+        columns = self._columns
+        return store.Batch(
+            tenant_key=self._connection.tenant_key,
+            retention=RETENTION,
+            subjects=columns.subjects,
+            key_subjects=columns.key_subjects,
+            kek_versions=[key.kek_version for key in columns.wrapped],
+            wrapped=[key.blob for key in columns.wrapped],
+            index_version=INDEX_VERSION,
+            tokens=[bits for bits, _, _, _ in columns.values],
+            value_subjects=[subject for _, subject, _, _ in columns.values],
+            digests=[value.digest for _, _, value, _ in columns.values],
+            class_keys=[value.field_class.key for _, _, value, _ in columns.values],
+            deterministic=[value.digest is not None for _, _, value, _ in columns.values],
+            ciphertexts=[sealed for _, _, _, sealed in columns.values],
+        )

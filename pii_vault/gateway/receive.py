@@ -1,0 +1,97 @@
+"""The way of one delivery: whose is it, is it genuine, what is it, take it in."""
+
+import time
+from collections.abc import Mapping
+from typing import Final
+
+import asyncpg
+
+from pii_vault.errors import VaultError
+from pii_vault.gateway import store as gateway_store
+from pii_vault.gateway.accept import accept
+from pii_vault.gateway.connections import Connection, Connections
+from pii_vault.gateway.errors import GatewayUnavailable, TenantSuspended, WrongSignature
+from pii_vault.gateway.metrics import ACCEPT_SECONDS, DELIVERIES
+from pii_vault.gateway.port import Connector, Delivery, Goods, Ignored, Parsed, Ping
+from pii_vault.gateway.refusals import Refusals
+from pii_vault.vault import Vault
+
+# Checked against when there is no such connection, so that the answer takes as long as a wrong signature's.
+NO_SECRET: Final = bytes(32)
+GONE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
+
+
+class Receiver:
+    """One per worker process."""
+
+    def __init__(self, vault: Vault, connectors: Mapping[str, Connector]) -> None:
+        self._vault = vault
+        self._connectors = connectors
+        self._connections = Connections(vault.pool, vault.keys)
+        self.refusals = Refusals(vault)
+
+    async def receive(
+        self,
+        connector_id: str,
+        tenant: str,
+        connection_id: str,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        request_id: str,
+    ) -> str:
+        """Takes one delivery and says what became of it: accepted, duplicate, stale, learnt, ping or ignored.
+
+        Raises:
+            WrongSignature: not genuine, or no such connection: the sender cannot tell which.
+            TenantSuspended, BrokenPayload, Forbidden: genuine, and refused.
+            GatewayUnavailable, StoreUnavailable, KeyServiceUnavailable, AuditUnavailable, Busy: send it again.
+        """
+        started = time.perf_counter()
+        connector = self._connectors.get(connector_id)
+        if connector is None:
+            DELIVERIES.labels("unknown", "wrong_signature").inc()
+            raise WrongSignature
+        try:
+            connection, parsed = await self._prove(connector, tenant, connection_id, headers=headers, body=body)
+            outcome = await self._take(connector, connection, parsed, body=body, request_id=request_id)
+        except VaultError as error:
+            DELIVERIES.labels(connector.id, error.code).inc()
+            raise
+        except GONE as error:
+            DELIVERIES.labels(connector.id, GatewayUnavailable.code).inc()
+            raise GatewayUnavailable from error
+        DELIVERIES.labels(connector.id, outcome).inc()
+        ACCEPT_SECONDS.observe(time.perf_counter() - started)
+        return outcome
+
+    async def _prove(
+        self, connector: Connector, tenant: str, connection_id: str, *, headers: Mapping[str, str], body: bytes
+    ) -> tuple[Connection, Parsed]:
+        connection = await self._connections.get(connector.id, tenant, connection_id)
+        secret = connection.secret if connection is not None else NO_SECRET
+        genuine = connector.verify(secret=secret, headers=headers, body=body)
+        if connection is None:
+            raise WrongSignature
+        if not genuine:
+            if connector.is_ping(headers, body):
+                return connection, Ping()
+            self.refusals.add(connection)
+            raise WrongSignature
+        if connection.suspended:
+            raise TenantSuspended
+        return connection, connector.parse(headers=headers, body=body)
+
+    async def _take(
+        self, connector: Connector, connection: Connection, parsed: Parsed, *, body: bytes, request_id: str
+    ) -> str:
+        match parsed:
+            case Ping():
+                return "ping"
+            case Ignored():
+                return "ignored"
+            case Goods():
+                await gateway_store.learn(self._vault.pool, connection, parsed)
+                return "learnt"
+            case Delivery():
+                return await accept(self._vault, connector, connection, parsed, body=body, request_id=request_id)
