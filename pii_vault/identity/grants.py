@@ -76,7 +76,7 @@ class IssuerRequest(OAuth2Request):  # type: ignore[misc]  # authlib has no type
 
     @property
     def form(self) -> dict[str, str]:
-        return self.payload.data  # type: ignore[no-any-return]
+        return self.payload.data
 
     def end_session(self, sid: str, *, reason: str) -> None:
         session = self.db.get(StaffSession, sid)
@@ -207,7 +207,8 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # authlib has no t
         return SpentRefresh(row) if live is not None else None
 
     def authenticate_user(self, refresh_token: SpentRefresh) -> StaffSession | None:
-        return self.request.db.get(StaffSession, refresh_token.row.sid)
+        db: Session = self.request.db
+        return db.get(StaffSession, refresh_token.row.sid)
 
     def revoke_old_credential(self, refresh_token: SpentRefresh) -> None:
         """Spent already, before the new one was made."""

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from authlib.common.urls import add_params_to_uri
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc9207 import IssuerParameter
-from authlib.oidc.core.errors import LoginRequiredError
 from sqlalchemy import text
 
 from pii_vault.identity.clients import AUTH_METHOD, SCOPE, Client, known_clients
@@ -25,6 +25,7 @@ from pii_vault.identity.tokens import access_token
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
 _MAX_PARAMETER: Final = 2048
+_MAX_AGE_DIGITS: Final = 9
 _REGISTERED: Final = text(
     "SELECT 1 FROM service_client WHERE trust_domain = :domain AND cn = :cn AND :role = ANY(roles)"
 )
@@ -129,7 +130,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
             if not error.redirect_uri:
                 raise
             answer = self.handle_error_response(request, error)
-            answer.location = f"{answer.location}&iss={self.issuer.issuer}"
+            answer.location = add_params_to_uri(answer.location, [("iss", self.issuer.issuer)])
         return answer
 
     def token(self, request: IssuerRequest) -> Answer:
@@ -163,9 +164,6 @@ def _fresh_enough(request: IssuerRequest, session: StaffSession, *, now: datetim
     max_age = request.payload.data.get("max_age")
     if max_age is None:
         return True
-    if not max_age.isdecimal():
+    if not max_age.isdecimal() or len(max_age) > _MAX_AGE_DIGITS:
         raise InvalidRequestError("max_age is a number of seconds.")
-    fresh = (now - session.auth_time).total_seconds() <= int(max_age)
-    if not fresh and request.payload.data.get("prompt") == "none":
-        raise LoginRequiredError
-    return fresh
+    return (now - session.auth_time).total_seconds() <= int(max_age)
