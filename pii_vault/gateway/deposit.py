@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Final
 
+import asyncpg
+
 from pii_vault import store
 from pii_vault.core.envelope import seal, value_aad
 from pii_vault.core.primitives import ValueCipher
