@@ -38,7 +38,9 @@ DEFAULT_SETTINGS: Final[dict[str, str]] = {
     "random_page_cost": "1.1",
     "effective_cache_size": "2GB",
     "log_line_prefix": "%m [%p] %u ",
-    # A statement that fails must not put its parameters, which may be personal data, into the log.
+    # A failed statement's message quotes the value it failed on ("invalid input syntax for …"), so errors stay out of the
+    # server's log ("log" ranks above "error" there): the client gets them and names the class of the fault.
+    "log_min_messages": "log",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
     "log_min_error_statement": "panic",
@@ -74,11 +76,14 @@ def free_port() -> int:
 
 
 def _run(*command: str | Path, log: Path | None = None) -> None:
+    # The group as well: with root's group, folders closed to that group would stay closed.
     user = SYSTEM_USER if os.geteuid() == 0 else None
     # pg_ctl's child inherits the pipes and would keep them open for ever: its output goes to files only.
     done = subprocess.run(
         [str(part) for part in command],
         user=user,
+        group=user,
+        extra_groups=[] if user else None,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL if log else subprocess.PIPE,
