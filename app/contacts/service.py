@@ -144,9 +144,7 @@ async def _note(session: AsyncSession, staff: Staff, contact_id: str, token: str
         raise InvalidRequest(errors=[FieldProblem("/note_token", "a token of class text is expected")])
     await timeline.record(
         session,
-        timeline.event(
-            "note_added", tenant=staff.tenant, at=now, by=staff, contact_id=contact_id, token=token
-        ),
+        timeline.event("note_added", tenant=staff.tenant, at=now, by=staff, contact_id=contact_id, token=token),
     )
 
 

@@ -13,6 +13,8 @@ T = TypeVar("T")
 MAX_LIMIT: Final = 100
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _VERSION: Final = b"\x01"
+_HEAD: Final = 9  # version, microseconds
+_MAX: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +35,10 @@ def decode_cursor(cursor: str) -> tuple[datetime, str]:
     """Raises InvalidCursor for everything that `encode_cursor` cannot have made."""
     try:
         packed = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        if packed[:1] != _VERSION or not 9 < len(packed) <= 64:
+        if packed[:1] != _VERSION or not _HEAD < len(packed) <= _MAX:
             raise InvalidCursor
-        at = _EPOCH + timedelta(microseconds=int.from_bytes(packed[1:9], "big", signed=True))
-        return at, packed[9:].decode("ascii")
+        at = _EPOCH + timedelta(microseconds=int.from_bytes(packed[1:_HEAD], "big", signed=True))
+        return at, packed[_HEAD:].decode("ascii")
     except (binascii.Error, UnicodeError, ValueError, OverflowError) as error:
         raise InvalidCursor from error
 

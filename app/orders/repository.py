@@ -43,9 +43,7 @@ def _narrow(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[
 
 def _narrow_to_person(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[Order]]:
     if filters.contact_id is not None:
-        query = query.where(
-            or_(Order.contact_id == filters.contact_id, Order.recipient_id == filters.contact_id)
-        )
+        query = query.where(or_(Order.contact_id == filters.contact_id, Order.recipient_id == filters.contact_id))
     if filters.contact_ids is not None:
         found = filters.contact_ids
         query = query.where(or_(Order.contact_id.in_(found), Order.recipient_id.in_(found)))
@@ -86,9 +84,7 @@ async def set_status(session: AsyncSession, order_id: str, *, status: str, at: d
 
 
 async def touch(session: AsyncSession, order_id: str, *, at: datetime) -> None:
-    await session.execute(
-        update(Order).where(Order.id == order_id).values(version=Order.version + 1, updated_at=at)
-    )
+    await session.execute(update(Order).where(Order.id == order_id).values(version=Order.version + 1, updated_at=at))
 
 
 async def statuses(session: AsyncSession) -> Sequence[str]:

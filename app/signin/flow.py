@@ -21,7 +21,7 @@ from app.signin.sealing import SealBroken, Sealer
 
 COOKIE: Final = "__Host-larets_signin"
 LIFE: Final = timedelta(minutes=10)
-SCOPE: Final = "openid offline_access"
+SCOPE: Final = "openid"
 _CONTEXT: Final = b"signin-flow"
 
 
@@ -43,9 +43,7 @@ def local_path(text: str | None) -> str:
 
 
 class CodeFlow:
-    def __init__(
-        self, issuer: Issuer, *, client_id: str, redirect_uri: str, sealer: Sealer, clock: Clock
-    ) -> None:
+    def __init__(self, issuer: Issuer, *, client_id: str, redirect_uri: str, sealer: Sealer, clock: Clock) -> None:
         self._issuer = issuer
         self._client_id = client_id
         self._redirect_uri = redirect_uri

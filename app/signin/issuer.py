@@ -128,6 +128,9 @@ class HttpIssuer:
             self._down_until = time.monotonic() + DOWN_FOR
             logger.warning("the issuer does not answer: %s", type(error).__name__)
             raise IssuerUnavailable from error
-        if answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR or answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
+        if (
+            answer.status_code >= httpx.codes.INTERNAL_SERVER_ERROR
+            or answer.status_code == httpx.codes.TOO_MANY_REQUESTS
+        ):
             raise IssuerUnavailable
         return answer

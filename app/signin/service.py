@@ -118,5 +118,3 @@ def refuse_cross_site(request: Request) -> None:
     navigation = request.method in _SAFE_METHODS and request.headers.get("sec-fetch-mode") == "navigate"
     if site != "same-origin" and not navigation:
         raise CrossSite
-
-

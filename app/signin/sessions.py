@@ -1,7 +1,8 @@
 """Sessions of staff in the CRM: a cookie with a secret, a row with its digest, and the issuer's word behind it.
 
 The access token's life is the longest time that a change at the issuer (a role taken away, a person dismissed)
-can stay unknown here, as long as the issuer answers. When it does not answer, open sessions live on to their own idle limit.
+can stay unknown here, as long as the issuer answers. When it does not answer, open sessions live on to their own
+idle limit.
 """
 
 import hashlib
@@ -9,6 +10,8 @@ import logging
 import secrets
 from datetime import datetime, timedelta
 from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import IssuerUnavailable, Unauthenticated
 from app.kit.clock import Clock
@@ -30,9 +33,7 @@ _MAX_COOKIE: Final = 120
 
 
 class StaffSessions:
-    def __init__(
-        self, db: Database, *, issuer: Issuer, reader: TokenReader, sealer: Sealer, clock: Clock
-    ) -> None:
+    def __init__(self, db: Database, *, issuer: Issuer, reader: TokenReader, sealer: Sealer, clock: Clock) -> None:
         self._db = db
         self._issuer = issuer
         self._reader = reader
@@ -94,9 +95,7 @@ class StaffSessions:
                 return seen if row is None else _staff(row)
             try:
                 refresh_token = self._sealer.open(row.refresh_sealed, context=digest).decode()
-                answer = await self._issuer.token(
-                    {"grant_type": "refresh_token", "refresh_token": refresh_token}
-                )
+                answer = await self._issuer.token({"grant_type": "refresh_token", "refresh_token": refresh_token})
                 claims = await self._reader.access(str(answer.get("access_token", "")))
                 refused = claims.staff.id != row.staff_id or claims.staff.tenant != tenant
                 if not refused:
@@ -122,9 +121,9 @@ class StaffSessions:
         }
 
 
-def purge_before(now: datetime) -> tuple[datetime, datetime]:
-    """Sessions that expired before the first, or were last seen before the second, are over."""
-    return now, now - IDLE
+async def purge(session: AsyncSession, *, now: datetime) -> None:
+    """Forget the sessions of this tenant that are over."""
+    await repository.purge(session, now=now, idle_since=now - IDLE)
 
 
 def _split(cookie: str) -> tuple[str, bytes]:

@@ -15,6 +15,7 @@ from app.kit.staff import ROLES, Staff
 from app.signin.issuer import Issuer
 
 ALGORITHMS: Final = ["ES256", "EdDSA", "Ed25519"]
+ACCESS_TOKEN_TYPE: Final = "at+jwt"  # noqa: S105  an ID token is not taken for an access token
 LEEWAY: Final = 30
 AUDIENCE: Final = "crm"
 TENANT_FORM: Final = re.compile(r"[a-z][a-z0-9-]{2,39}")
@@ -39,7 +40,7 @@ class TokenReader:
 
     async def access(self, text: str) -> Claims:
         """Raises Unauthenticated unless this is a live access token of audience `crm`, and IssuerUnavailable."""
-        claims = await self._verified(text, audience=AUDIENCE)
+        claims = await self._verified(text, audience=AUDIENCE, access=True)
         sub, tenant, alias, roles = (claims.get(name) for name in ("sub", "tenant", "alias", "roles"))
         if not (isinstance(sub, str) and _STAFF.fullmatch(sub)):
             raise Unauthenticated
@@ -57,20 +58,18 @@ class TokenReader:
 
     async def identity(self, text: str, *, nonce: str) -> dict[str, Any]:
         """The claims of an ID token issued for this very sign-in. Raises Unauthenticated."""
-        claims = await self._verified(text, audience=self._client_id)
+        claims = await self._verified(text, audience=self._client_id, access=False)
         if not nonce or claims.get("nonce") != nonce:
             raise Unauthenticated
         return claims
 
-    async def _verified(self, text: str, *, audience: str) -> dict[str, Any]:
-        try:
-            claims = _decode(text, await self._issuer.keys())
-        except JoseError:
+    async def _verified(self, text: str, *, audience: str, access: bool) -> dict[str, Any]:
+        claims = _decode(text, await self._issuer.keys(), access=access)
+        if claims is None:
             # A key this process has not seen yet: the issuer may have rotated.
-            try:
-                claims = _decode(text, await self._issuer.keys(fresh=True))
-            except JoseError as error:
-                raise Unauthenticated from error
+            claims = _decode(text, await self._issuer.keys(fresh=True), access=access)
+        if claims is None:
+            raise Unauthenticated
         registry = jwt.JWTClaimsRegistry(
             now=lambda: int(self._clock().timestamp()),
             leeway=LEEWAY,
@@ -89,8 +88,12 @@ class TokenReader:
         return claims
 
 
-def _decode(text: str, keys: KeySet) -> dict[str, Any]:
+def _decode(text: str, keys: KeySet, *, access: bool) -> dict[str, Any] | None:
+    """The claims, when one of these keys signed them as a token of this type."""
     try:
-        return dict(jwt.decode(text, keys, algorithms=ALGORITHMS).claims)
-    except (ValueError, TypeError, KeyError) as error:
-        raise Unauthenticated from error
+        token = jwt.decode(text, keys, algorithms=ALGORITHMS)
+    except (JoseError, ValueError, TypeError, KeyError):
+        return None
+    if (token.header.get("typ") == ACCESS_TOKEN_TYPE) != access:
+        return None
+    return dict(token.claims)

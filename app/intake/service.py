@@ -1,0 +1,196 @@
+"""One event of the private contour becomes the state of one order, in one transaction, exactly once."""
+
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.edge_guard.detect import personal_classes
+from app.errors import Conflict, DatabaseUnavailable, FieldProblem, InvalidRequest, PersonalDataInClear
+from app.intake import repository
+from app.intake.persons import Persons, store_contacts, store_order_tokens
+from app.intake.repository import KnownOrder
+from app.intake.schemas import Event, OrderData, Party, Taken
+from app.kit.clock import Clock, utc_now
+from app.kit.db import Database
+from app.tenants import service as tenants
+from app.timeline import service as timeline
+from pii_vault.client import new_id, parse_subject_shape, parse_token_shape
+
+_events: Final = msgspec.json.Decoder(Event)
+_orders: Final = msgspec.json.Decoder(OrderData)
+
+
+class Intake:
+    """Applies events. Remembers which tenants it has seen, so that their row is made sure of once per process."""
+
+    def __init__(self, db: Database, *, clock: Clock = utc_now) -> None:
+        self._db = db
+        self._clock = clock
+        self._tenants: set[str] = set()
+
+    async def take(self, body: bytes) -> Taken:
+        """Apply one event.
+
+        Raises:
+            InvalidRequest: the event does not have the agreed form, or a token is none.
+            PersonalDataInClear: a plain text of it holds personal data.
+            DatabaseUnavailable: nothing was stored; send it again.
+        """
+        event, data = read(body)
+        try:
+            return await self._apply(event, data)
+        except Conflict as error:
+            # Another event of the same shop was quicker. A 4xx would make the outbox give this one up.
+            self._tenants.discard(event.tenant)
+            raise DatabaseUnavailable from error
+
+    async def _apply(self, event: Event, data: OrderData | None) -> Taken:
+        async with self._db.tenant(event.tenant) as session:
+            await repository.hold(
+                session, tenant=event.tenant, connection=event.connection, external_id=event.external_id
+            )
+            before = await repository.seen(session, event.id)
+            if before is not None:
+                return Taken(status="duplicate", order=before)
+            known = await repository.find_order(session, connection_id=event.connection, external_id=event.external_id)
+            if known is not None and event.sequence <= known.sequence:
+                return Taken(status="stale", order=known.id)
+            if data is None:
+                order_id = await self._delete(session, event, known)
+            else:
+                if event.tenant not in self._tenants:
+                    await tenants.ensure(session, event.tenant, now=self._clock())
+                order_id = await self._upsert(session, event, data, known)
+            if order_id is None:
+                return Taken(status="stale", order=None)
+            remembered = {"tenant_id": event.tenant, "id": event.id, "order_id": order_id}
+            await repository.remember(session, remembered | {"received_at": self._clock()})
+        self._tenants.add(event.tenant)
+        return Taken(status="applied", order=order_id)
+
+    async def _upsert(self, session: AsyncSession, event: Event, data: OrderData, known: KnownOrder | None) -> str:
+        now = self._clock()
+        order_id = known.id if known else new_id("ord")
+        persons = await store_contacts(session, event.tenant, data, new_order=known is None, at=now)
+        values = _columns(event, data, persons) | {"updated_at": now}
+        if known is None:
+            origin = {"connector": event.connector, "connection_id": event.connection}
+            first = {"tenant_id": event.tenant, "id": order_id, "external_id": event.external_id, "version": 1}
+            status = {"status": data.status, "created_at": now}
+            await repository.insert_order(session, values | origin | first | status)
+        else:
+            if data.status != known.shop_status:
+                values["status"] = data.status
+            await repository.update_order(session, order_id, values)
+        items = _items(event.tenant, order_id, data)
+        await repository.replace_items(session, order_id, items, fresh=known is None)
+        await store_order_tokens(session, event.tenant, order_id, data, new_order=known is None)
+        kind, change = _what_happened(data, known)
+        await _record(session, event, kind, order_id=order_id, contact_id=persons.contact_id, change=change)
+        return order_id
+
+    async def _delete(self, session: AsyncSession, event: Event, known: KnownOrder | None) -> str | None:
+        if known is None:
+            return None
+        values = {"deleted_at": event.occurred_at, "sequence": event.sequence, "updated_at": self._clock()}
+        await repository.update_order(session, known.id, values)
+        await _record(session, event, "order_deleted", order_id=known.id, contact_id=known.contact_id, change={})
+        return known.id
+
+
+async def _record(
+    session: AsyncSession, event: Event, kind: str, *, order_id: str, contact_id: str | None, change: dict[str, str]
+) -> None:
+    row = timeline.event(
+        kind, tenant=event.tenant, at=event.occurred_at, order_id=order_id, contact_id=contact_id, data=change
+    )
+    await timeline.record(session, row)
+
+
+def read(body: bytes) -> tuple[Event, OrderData | None]:
+    """The event of this body, and its order; None of a deletion. Raises InvalidRequest, PersonalDataInClear."""
+    try:
+        event = _events.decode(body)
+        if event.type == "order.deleted":
+            return event, None
+        data = _orders.decode(event.data)
+    except (msgspec.DecodeError, RecursionError) as error:
+        # The decoder's message can repeat an unknown field's name, which is the sender's text.
+        raise InvalidRequest from error
+    for name, party in (("contact", data.contact), ("recipient", data.recipient)):
+        if party is not None:
+            _require_tokens(party, pointer=f"/data/{name}")
+    for name, token in (("note_token", data.note_token), ("rest_token", data.rest_token)):
+        if token is not None:
+            _require_token(token, "text", pointer=f"/data/{name}")
+    if personal_classes(data.plain_texts()):
+        raise PersonalDataInClear
+    return event, data
+
+
+def _require_tokens(party: Party, *, pointer: str) -> None:
+    if parse_subject_shape(party.subject) is None:
+        raise InvalidRequest(errors=[FieldProblem(f"{pointer}/subject", "a subject id is expected here")])
+    for class_id, tokens in party.tokens.items():
+        for token in tokens:
+            _require_token(token, class_id, pointer=f"{pointer}/tokens/{class_id}")
+
+
+def _require_token(token: str, class_id: str, *, pointer: str) -> None:
+    shape = parse_token_shape(token)
+    if shape is None or shape.class_id != class_id:
+        raise InvalidRequest(errors=[FieldProblem(pointer, f"a token of class {class_id} is expected here")])
+
+
+def _what_happened(data: OrderData, known: KnownOrder | None) -> tuple[str, dict[str, str]]:
+    if known is None:
+        return "order_created", {"status": data.status}
+    if data.status not in {known.shop_status, known.status}:
+        return "status_changed", {"from": known.status, "to": data.status}
+    return "order_updated", {}
+
+
+def _columns(event: Event, data: OrderData, persons: Persons) -> dict[str, Any]:
+    payment, delivery = data.payment_method, data.delivery_method
+    return {
+        "sequence": event.sequence,
+        "number": data.number,
+        "shop_status": data.status,
+        "currency": data.currency,
+        "total": Decimal(data.total),
+        "shipping_total": Decimal(data.shipping_total),
+        "discount_total": Decimal(data.discount_total),
+        "source": data.source,
+        "payment_code": payment.code if payment else None,
+        "payment_title": payment.title if payment else None,
+        "delivery_code": delivery.code if delivery else None,
+        "delivery_title": delivery.title if delivery else None,
+        "city": data.city,
+        "contact_id": persons.contact_id,
+        "recipient_id": persons.recipient_id,
+        "note_token": data.note_token,
+        "rest_token": data.rest_token,
+        "placed_at": data.created_at,
+        "shop_modified_at": data.modified_at,
+        "deleted_at": None,
+    }
+
+
+def _items(tenant: str, order_id: str, data: OrderData) -> list[dict[str, Any]]:
+    return [
+        {
+            "tenant_id": tenant,
+            "order_id": order_id,
+            "position": position,
+            "external_id": item.external_id,
+            "product_id": item.product_id,
+            "sku": item.sku,
+            "title": item.title,
+            "quantity": Decimal(item.quantity),
+            "price": Decimal(item.price),
+            "total": Decimal(item.total),
+        }
+        for position, item in enumerate(data.items)
+    ]
