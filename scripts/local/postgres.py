@@ -38,8 +38,8 @@ DEFAULT_SETTINGS: Final[dict[str, str]] = {
     "random_page_cost": "1.1",
     "effective_cache_size": "2GB",
     "log_line_prefix": "%m [%p] %u ",
-    # A failed statement's message quotes the value it failed on ("invalid input syntax for …"), so errors stay out of the
-    # server's log ("log" ranks above "error" there): the client gets them and names the class of the fault.
+    # A failed statement's message quotes the value it failed on ("invalid input syntax for …"), so errors stay out of
+    # the server's log ("log" ranks above "error" there): the client gets them and names the class of the fault.
     "log_min_messages": "log",
     "log_parameter_max_length": "0",
     "log_parameter_max_length_on_error": "0",
