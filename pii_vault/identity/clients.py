@@ -14,7 +14,7 @@ from pii_vault.config import VaultSettings
 
 TokenAudience = Literal["crm", "vault"]
 AUTH_METHOD: Final = "tls_client_auth"
-SCOPE: Final = "openid"
+SCOPES: Final = ("openid", "offline_access")
 CALLBACK: Final = "/signin/callback"
 # A program on the officer's own machine listens on any port it gets (RFC 8252, section 7.3).
 _LOOPBACK: Final = re.compile(r"http://127\.0\.0\.1:[0-9]{1,5}/callback")
@@ -39,7 +39,9 @@ class Client(ClientMixin):  # type: ignore[misc]  # authlib has no types
         """None: a client names its address each time."""
 
     def get_allowed_scope(self, scope: str | None) -> str | None:
-        return SCOPE if scope and SCOPE in scope.split() else None
+        """Always with a refresh token: `offline_access` may be asked for and changes nothing."""
+        asked = scope.split() if scope else []
+        return " ".join(asked) if "openid" in asked and set(asked) <= set(SCOPES) else None
 
     def check_redirect_uri(self, redirect_uri: str) -> bool:
         if self.loopback and _LOOPBACK.fullmatch(redirect_uri):
@@ -74,7 +76,7 @@ def known_clients(settings: VaultSettings) -> dict[str, Any]:
             trust_domain="public",
             service_role="public_service",
             redirect_uris=(f"{crm}{CALLBACK}",),
-            signed_out_uris=(f"{crm}/", f"{crm}/signed-out"),
+            signed_out_uris=(f"{crm}/", f"{crm}/signin"),
         ),
         Client(
             client_id="private-program",

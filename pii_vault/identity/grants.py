@@ -17,7 +17,7 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from pii_vault.identity import store
-from pii_vault.identity.clients import AUTH_METHOD, SCOPE, Client
+from pii_vault.identity.clients import AUTH_METHOD, Client
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.keys import secret_digest
 from pii_vault.identity.models import AuthorizationCode, RefreshToken, StaffSession
@@ -143,7 +143,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]  # authlib has no
                 sid=request.user.sid,
                 client_id=request.client.client_id,
                 redirect_uri=request.payload.redirect_uri,
-                scope=SCOPE,
+                scope=request.scope,
                 nonce=request.payload.data.get("nonce"),
                 code_challenge=request.payload.data["code_challenge"],
                 created_at=now,

@@ -12,9 +12,9 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import AuthorizationServer
 from authlib.oauth2.rfc6749.errors import InvalidRequestError
 from authlib.oauth2.rfc9207 import IssuerParameter
-from sqlalchemy import text
+from sqlalchemy import delete, text
 
-from pii_vault.identity.clients import AUTH_METHOD, SCOPE, Client, known_clients
+from pii_vault.identity.clients import AUTH_METHOD, SCOPES, Client, known_clients
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.grants import CodeGrant, IdToken, IssuerRequest, RefreshGrant, S256Challenge
 from pii_vault.identity.keys import new_secret, secret_digest
@@ -64,7 +64,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
     """The authorization server of one process. Holds no state: every request brings its transaction."""
 
     def __init__(self, issuer: OpenIdentity) -> None:
-        super().__init__(scopes_supported=[SCOPE])
+        super().__init__(scopes_supported=list(SCOPES))
         self.issuer = issuer
         self._clients = known_clients(issuer.settings)
         self.register_client_auth_method(AUTH_METHOD, _authenticate_by_certificate)
@@ -93,12 +93,12 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
                 digest=secret_digest(token["refresh_token"]),
                 sid=request.user.sid,
                 client_id=request.client.client_id,
-                scope=SCOPE,
+                scope=token["scope"],
                 created_at=request.issuer.now(),
             )
         )
 
-    def _issue(self, *, client: Client, user: StaffSession, **_: object) -> dict[str, Any]:
+    def _issue(self, *, client: Client, user: StaffSession, scope: str, **_: object) -> dict[str, Any]:
         now = self.issuer.now()
         signed = access_token(self.issuer, user, audience=client.audience, client_id=client.client_id, now=now)
         return {
@@ -106,7 +106,7 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
             "access_token": signed,
             "expires_in": int(self.issuer.policy.access_token_lifetime.total_seconds()),
             "refresh_token": new_secret(),
-            "scope": SCOPE,
+            "scope": scope,
         }
 
     # -- the two endpoints ----------------------------------------------------------------------------------
@@ -132,6 +132,19 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
             answer = self.handle_error_response(request, error)
             answer.location = add_params_to_uri(answer.location, [("iss", self.issuer.issuer)])
         return answer
+
+    def revoke(self, request: IssuerRequest) -> Answer:
+        """A client gives its refresh token back (RFC 7009). An unknown one is no error: it is as good as revoked."""
+        try:
+            _require_plain(request)
+            client = self.authenticate_client(request, [AUTH_METHOD])
+        except OAuth2Error as error:
+            return self.handle_error_response(request, error)  # type: ignore[no-any-return]
+        given = request.db.get(RefreshToken, secret_digest(request.form.get("token", "")))
+        if given is not None and given.client_id == client.client_id:
+            of_client = (RefreshToken.sid == given.sid, RefreshToken.client_id == client.client_id)
+            request.db.execute(delete(RefreshToken).where(*of_client))
+        return Answer(200, {}, {"Content-Type": "application/json"})
 
     def token(self, request: IssuerRequest) -> Answer:
         """Tokens, or an error after RFC 6749. Commit either way: a spent code stays spent."""
