@@ -1,4 +1,8 @@
-"""Static files of the pages, each addressed under the hash of its content and cached for ever."""
+"""Static files of the pages, addressed under the hash of the whole set and cached for ever.
+
+The hash stands in the path (`/static/<hash>/js/frames.js`), so scripts that import each other by relative address
+stay within one version.
+"""
 
 import hashlib
 import logging
@@ -26,14 +30,19 @@ _MEDIA_TYPES: Final = {
 class _File:
     body: bytes
     media_type: str
-    digest: str
 
 
 class Assets:
     """The files of `app/static`, read once. `url(name)` is what a template links to."""
 
     def __init__(self, root: Path = STATIC, *, required: Sequence[str] = VENDOR) -> None:
-        self._files = {path.relative_to(root).as_posix(): _read(path) for path in _servable(root)}
+        self._files: dict[str, _File] = {}
+        digest = hashlib.sha256()
+        for path in _servable(root):
+            name, body = path.relative_to(root).as_posix(), path.read_bytes()
+            self._files[name] = _File(body, _MEDIA_TYPES[path.suffix])
+            digest.update(f"{name}\0{len(body)}\0".encode() + body)
+        self.version = digest.hexdigest()[:16]
         self.missing = tuple(name for name in required if name not in self._files)
         if self.missing:
             logger.warning(
@@ -43,17 +52,16 @@ class Assets:
 
     def url(self, name: str) -> str:
         """Raises KeyError for a file that neither exists nor is installed by set-up: a template is wrong."""
-        if name in self.missing:
-            return f"/static/missing/{name}"
-        return f"/static/{self._files[name].digest}/{name}"
+        if name not in self._files and name not in self.missing:
+            raise KeyError(name)
+        return f"/static/{self.version}/{name}"
 
-    def response(self, digest: str, name: str) -> Response:
-        """The file under its present hash for ever, under an older one without caching."""
+    def response(self, version: str, name: str) -> Response:
+        """The file under the present hash for ever, under an older one without caching."""
         found = self._files.get(name)
         if found is None:
             return Response(status_code=404)
-        current = digest == found.digest
-        cache = "public, max-age=31536000, immutable" if current else "no-store"
+        cache = "public, max-age=31536000, immutable" if version == self.version else "no-store"
         return Response(found.body, media_type=found.media_type, headers={"cache-control": cache})
 
 
@@ -61,16 +69,11 @@ def _servable(root: Path) -> list[Path]:
     return [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in _MEDIA_TYPES]
 
 
-def _read(path: Path) -> _File:
-    body = path.read_bytes()
-    return _File(body, _MEDIA_TYPES[path.suffix], hashlib.sha256(body).hexdigest()[:16])
-
-
 def static_routes(assets: Assets) -> APIRouter:
     router = APIRouter(include_in_schema=False)
 
-    @router.get("/static/{digest}/{name:path}")
-    def static(digest: str, name: str) -> Response:
-        return assets.response(digest, name)
+    @router.get("/static/{version}/{name:path}")
+    def static(version: str, name: str) -> Response:
+        return assets.response(version, name)
 
     return router

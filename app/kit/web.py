@@ -9,7 +9,7 @@ from urllib.parse import quote
 import jinja2
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
 from fastapi.routing import APIRoute
 
 from app.errors import AppError, InvalidRequest, Unauthenticated
@@ -80,6 +80,7 @@ class Pages:
             missing_assets=self.assets.missing,
             vault_origin=self._vault_origin,
             here=_here(request),
+            method=request.method,
             flash=flash if t.has(f"flash.{flash}") else None,
             staff=staff,
             **context,
@@ -96,7 +97,7 @@ class Pages:
         t = reader_words(request)
         code = error.code if t.has(f"error.{error.code}.title") else "internal_error"
         if is_partial(request):
-            return HTMLResponse(t(f"error.{code}.title") + " " + t(f"error.{code}.text"), error.status_code)
+            return PlainTextResponse(f"{t(f'error.{code}.title')}. {t(f'error.{code}.text')}", error.status_code)
         answer = self.render(request, "error.html", status=error.status_code, code=code)
         if error.retry_after is not None:
             answer.headers["retry-after"] = str(error.retry_after)

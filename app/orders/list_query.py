@@ -1,0 +1,70 @@
+"""What the list of orders is asked for in its address, and the filter that follows from it."""
+
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Final, Literal
+from urllib.parse import urlencode
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from app.kit.i18n import SHOP_TIME
+from app.orders.filters import OrderFilters
+
+Period = Literal["today", "week", "month", "dates"]
+PERIODS: Final[tuple[Period, ...]] = ("today", "week", "month", "dates")
+_DAYS: Final[dict[Period, int]] = {"today": 1, "week": 7, "month": 30}
+_MAX_PERSONS: Final = 20
+
+
+def _filled(value: object) -> object:
+    """A field of the form that was left empty narrows nothing."""
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Optional = BeforeValidator(_filled)
+
+
+class OrderListQuery(BaseModel):
+    """The fields of the filter form. `contact` holds contacts that the search frame led to."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    q: Annotated[str | None, Optional, Field(max_length=40)] = None
+    status: Annotated[str | None, Optional, Field(max_length=40)] = None
+    source: Annotated[str | None, Optional, Field(max_length=40)] = None
+    period: Annotated[Period | None, Optional] = None
+    from_: Annotated[date | None, Optional, Field(alias="from")] = None
+    to: Annotated[date | None, Optional] = None
+    contact: Annotated[list[str] | None, Field(max_length=_MAX_PERSONS)] = None
+    cursor: Annotated[str | None, Optional, Field(max_length=120)] = None
+
+    @property
+    def anything(self) -> bool:
+        """Whether the list is narrowed at all: an empty one then says so."""
+        return any((self.q, self.status, self.source, self.period, self.contact is not None))
+
+    def filters(self, now: datetime) -> OrderFilters:
+        start, end = self._days(now.astimezone(SHOP_TIME).date())
+        return OrderFilters(
+            status=self.status,
+            source=self.source,
+            number=self.q.strip().lstrip("№#").strip() if self.q else None,
+            placed_from=_midnight(start),
+            placed_to=_midnight(end),
+            contact_ids=None if self.contact is None else tuple(self.contact),
+        )
+
+    def _days(self, today: date) -> tuple[date | None, date | None]:
+        """First day, and the day after the last one, of the shop's own calendar."""
+        if self.period is None:
+            return None, None
+        if self.period == "dates":
+            return self.from_, self.to + timedelta(days=1) if self.to else None
+        return today - timedelta(days=_DAYS[self.period] - 1), None
+
+    def next_address(self, cursor: str) -> str:
+        kept = self.model_dump(mode="json", by_alias=True, exclude_none=True) | {"cursor": cursor}
+        return "/orders?" + urlencode(kept, doseq=True)
+
+
+def _midnight(day: date | None) -> datetime | None:
+    return datetime.combine(day, time.min, tzinfo=SHOP_TIME) if day else None
