@@ -1,5 +1,6 @@
 // Which purpose a full value is asked for. One choice lasts for this frame's life; it is never stored.
 
+import { post } from "./channel.js";
 import { judge, unwatch, watch } from "./guard.js";
 import { t, title } from "./text.js";
 
@@ -38,6 +39,7 @@ export const ask = (element, classId, { preferred }) => {
       document.removeEventListener("pointerdown", outside, true);
       unwatch(menu);
       menu.remove();
+      post({ type: "menu", open: false });
       close = () => {};
       if (purpose) remembered = purpose.id;
       element.focus({ preventScroll: true });
@@ -69,6 +71,7 @@ export const ask = (element, classId, { preferred }) => {
     });
     document.addEventListener("pointerdown", outside, true);
     close = () => finish(null);
+    post({ type: "menu", open: true }); // a page that clips the frame to its cells makes room
     document.body.append(menu);
     place(menu, element);
     watch(menu, (settled) => {
