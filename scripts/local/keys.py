@@ -45,3 +45,15 @@ def make_keyring(instance: Instance) -> None:
 def audit_origin(instance: Instance) -> str:
     """The log's name in its checkpoints: the vault's host, so that two logs are never taken for one another."""
     return instance.vault_origin.partition("://")[2].partition(":")[0] + "/audit"
+
+
+def make_public_keys(instance: Instance) -> None:
+    """The witness's signing key, its public half, and the key that seals the CRM's cookies."""
+    instance.secret("public", "cookie.secret")
+    key, vkey = instance.secrets("public") / "witness.key", instance.tls("public") / "witness.vkey"
+    if key.exists() and vkey.exists():
+        return
+    from app.witness.keys import create_witness_key  # noqa: PLC0415  the first start alone needs it
+
+    name = instance.crm_origin.partition("://")[2].partition(":")[0] + "/witness"
+    vkey.write_text(f"{create_witness_key(key, name=name)}\n")

@@ -13,6 +13,7 @@ import psycopg
 from psycopg import sql
 
 from scripts.local import postgres
+from scripts.local.sockets import free_port
 
 PASSWORD = "test-only"
 
@@ -32,7 +33,7 @@ def cluster() -> Iterator[postgres.Cluster]:
     folder = Path(tempfile.mkdtemp(prefix="larets-test-pg-"))
     folder.chmod(0o755)
     settings = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-    started = postgres.start(folder / "data", port=postgres.free_port(), password=PASSWORD, settings=settings)
+    started = postgres.start(folder / "data", port=free_port(), password=PASSWORD, settings=settings)
     try:
         yield started
     finally:

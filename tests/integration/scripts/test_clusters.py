@@ -9,6 +9,7 @@ import psycopg
 import pytest
 
 from scripts.local import postgres
+from scripts.local.sockets import free_port
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def folder() -> Iterator[Path]:
 @pytest.fixture(scope="module")
 def clusters(folder: Path) -> tuple[postgres.Cluster, postgres.Cluster]:
     private, public = (
-        postgres.start(folder / name, port=postgres.free_port(), password=postgres.new_password())
+        postgres.start(folder / name, port=free_port(), password=postgres.new_password())
         for name in ("private", "public")
     )
     return private, public
@@ -84,7 +85,7 @@ def test_an_interrupted_initdb_is_taken_up_again(folder: Path) -> None:
     half_made.mkdir()
     (half_made / "PG_VERSION").write_text("18\n")
     try:
-        cluster = postgres.start(half_made, port=postgres.free_port(), password="words")
+        cluster = postgres.start(half_made, port=free_port(), password="words")
         assert postgres.running(half_made)
         with psycopg.connect(cluster.url()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)

@@ -10,7 +10,7 @@ import pytest
 
 from scripts.leakcheck.relay import Relay, Route, Tls
 from scripts.local.pki import Authority
-from scripts.local.postgres import free_port
+from scripts.local.sockets import free_port
 
 QUESTION, ANSWER = b"POST /x planted-value", b"HTTP/1.1 200 refused"
 
