@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 DELIVERIES: Final = Counter(
     "larets_gateway_deliveries_total", "Deliveries by connector and outcome.", ["connector", "outcome"]
@@ -12,11 +12,3 @@ ACCEPT_SECONDS: Final = Histogram(
     "From a delivery's last byte to its commit.",
     buckets=(0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
-FORWARDED: Final = Counter("larets_outbox_events_total", "Events by what became of an attempt.", ["outcome"])
-FORWARD_SECONDS: Final = Histogram(
-    "larets_outbox_age_seconds",
-    "From an event's commit to the public contour's answer.",
-    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 60, 3600),
-)
-WAITING: Final = Gauge("larets_outbox_waiting", "Events not yet taken by the public contour.")
-DEAD: Final = Gauge("larets_outbox_dead", "Events the public contour refused for good; a person must look.")
