@@ -53,9 +53,9 @@ class InvitationPages:
         form = await read_form(request, issuer, cookie=ENTRY_COOKIE)
         offer = await work(read_offer, issuer, code)
         password = text(form, "password")
+        if offer.kind == "invitation" and password != text(form, "again"):
+            return self._draw(request, issuer, offer, problem=PasswordsDiffer())
         try:
-            if offer.kind == "invitation" and password != text(form, "again"):
-                raise PasswordsDiffer
             person = await work(
                 accept,
                 issuer,
@@ -64,7 +64,7 @@ class InvitationPages:
                 factor=text(form, "code"),
                 address=address_of(request),
             )
-        except (PasswordsDiffer, WeakPassword, TooManyAttempts) as problem:
+        except (WeakPassword, TooManyAttempts) as problem:
             return self._draw(request, issuer, offer, problem=problem)
         except Refused as refused:
             await record(self._vault, refused.person, "invitation", "deny")

@@ -129,7 +129,8 @@ def metadata(issuer: str) -> dict[str, Any]:
         "code_challenge_methods_supported": ["S256"],
         "prompt_values_supported": ["none", "login", "select_account"],
         "claims_supported": [
-            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash", "sid", "tenant", "roles", "alias",
+            "iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "amr", "at_hash",
+            "sid", "tenant", "roles", "alias",
         ],
         "authorization_response_iss_parameter_supported": True,
         "request_parameter_supported": False,

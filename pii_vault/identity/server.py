@@ -119,7 +119,8 @@ class Issuer(AuthorizationServer):  # type: ignore[misc]  # authlib has no types
         """
         try:
             _require_plain(request)
-            if session is not None and not _fresh_enough(request, session, now=self.issuer.now()):
+            max_age = _max_age(request)
+            if session is not None and _is_older(session, max_age, now=self.issuer.now()):
                 session = None
             grant = self.get_consent_grant(request, end_user=session)
             if session is None or grant.prompt in ("login", "select_account"):
@@ -172,11 +173,15 @@ def _require_plain(request: IssuerRequest) -> None:
             raise InvalidRequestError("A parameter is repeated, too long or not printable ASCII.")
 
 
-def _fresh_enough(request: IssuerRequest, session: StaffSession, *, now: datetime) -> bool:
-    """Whether the sign-in is as recent as `max_age` demands."""
-    max_age = request.payload.data.get("max_age")
-    if max_age is None:
-        return True
-    if not max_age.isdecimal() or len(max_age) > _MAX_AGE_DIGITS:
+def _max_age(request: IssuerRequest) -> int | None:
+    """How old a sign-in the client accepts, in seconds."""
+    asked = request.payload.data.get("max_age")
+    if asked is None:
+        return None
+    if not asked.isdecimal() or len(asked) > _MAX_AGE_DIGITS:
         raise InvalidRequestError("max_age is a number of seconds.")
-    return (now - session.auth_time).total_seconds() <= int(max_age)
+    return int(asked)
+
+
+def _is_older(session: StaffSession, max_age: int | None, *, now: datetime) -> bool:
+    return max_age is not None and (now - session.auth_time).total_seconds() > max_age
