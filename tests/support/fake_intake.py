@@ -1,5 +1,6 @@
 """A public contour that obeys the intake's contract and nothing more: for the outbox's tests."""
 
+import asyncio
 from collections import Counter
 from typing import Any
 
@@ -22,8 +23,14 @@ class FakeIntake:
         self.answers: list[int | Exception] = []  # taken one by one before the contract's own answer
         self.refused: set[str] = set()  # external ids answered with 422
         self.away = False
+        self._grown = asyncio.Condition()
         self._sequences: dict[str, int] = {}
         self._seen: set[str] = set()
+
+    async def wait_for(self, applied: int, *, seconds: float = 10.0) -> None:
+        """Until this many events are applied."""
+        async with asyncio.timeout(seconds), self._grown:
+            await self._grown.wait_for(lambda: len(self.applied) >= applied)
 
     def client(self) -> httpx.AsyncClient:
         return httpx.AsyncClient(base_url="https://intake.test", transport=httpx.MockTransport(self._answer))
@@ -44,6 +51,8 @@ class FakeIntake:
             return httpx.Response(422, json={"code": "invalid_request"})
         status = self._apply(event)
         self.statuses[status] += 1
+        async with self._grown:
+            self._grown.notify_all()
         return httpx.Response(200, json={"status": status, "order": None})
 
     def _apply(self, event: dict[str, Any]) -> str:

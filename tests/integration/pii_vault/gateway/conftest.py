@@ -69,9 +69,7 @@ class Forwarding:
 
     async def until(self, count: int, *, seconds: float = 10.0) -> None:
         """Waits until the intake has applied this many events."""
-        async with asyncio.timeout(seconds):
-            while len(self.intake.applied) < count:
-                await asyncio.sleep(0.01)
+        await self.intake.wait_for(count, seconds=seconds)
 
 
 @pytest.fixture
