@@ -7,7 +7,7 @@ import logging
 import os
 import time
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import asyncpg
@@ -96,9 +96,9 @@ VALUES ($1, $2, $3, $4, $5, now() + interval '24 hours')
 
 CHARGE = """
 INSERT INTO budget_use AS b (tenant_key, principal, action, hour, used)
-SELECT $1, $2, $3, date_trunc('hour', now()), $4 WHERE $4 <= $5
+SELECT $1, $2, $3, date_trunc('hour', now()), $4::int WHERE $4::int <= $5::int
 ON CONFLICT (tenant_key, principal, action, hour)
-DO UPDATE SET used = b.used + $4 WHERE b.used + $4 <= $5
+DO UPDATE SET used = b.used + excluded.used WHERE b.used + excluded.used <= $5::int
 RETURNING used
 """
 
@@ -199,11 +199,19 @@ GONE = (
 async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
     """A connection for reading. Raises StoreUnavailable when the database is gone or too slow."""
     try:
-        async with pool.acquire(timeout=ACQUIRE_SECONDS) as acquired:
-            yield acquired
+        acquired = await pool.acquire(timeout=ACQUIRE_SECONDS)
+    except (*GONE, asyncpg.PostgresError) as error:  # whatever it says, it lets nobody in
+        logger.warning("no connection to the database: %s", type(error).__name__)
+        raise StoreUnavailable from error
+    try:
+        yield acquired
     except GONE as error:
         logger.warning("the database did not answer: %s", type(error).__name__)
         raise StoreUnavailable from error
+    finally:
+        # A connection that broke is replaced by the pool; giving it back must not hide the error above.
+        with suppress(*GONE, asyncpg.PostgresError):
+            await pool.release(acquired)
 
 
 async def fetch(pool: asyncpg.Pool, statement: str, *arguments: object) -> list[Any]:

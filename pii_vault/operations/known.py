@@ -18,8 +18,12 @@ class Known:
     token: bytes
     subject: bytes
     retention: int
-    active: bool
+    state: bytes
     deterministic: bool
+
+    @property
+    def active(self) -> bool:
+        return self.state == ACTIVE
 
 
 @dataclass(slots=True)
@@ -39,7 +43,7 @@ async def find_equal(vault: Vault, tenant: str, tenant_key: int, wanted: Mapping
     for row, normal in opened:
         place = (row[2], row[7])
         if wanted.get(place) == normal:
-            known = Known(row[0], row[1], row[3], row[4] == ACTIVE, row[6])
+            known = Known(row[0], row[1], row[3], row[4], row[6])
             found.values.setdefault(place, []).append(known)
     return found
 
@@ -52,7 +56,7 @@ async def values_of_subject(
     rows = await store.fetch(vault.pool, store.FETCH_SUBJECT_VALUES, subject, tenant_key, keys)
     values: dict[tuple[int, str], list[Known]] = {}
     for row, normal in await _open(vault, tenant, tenant_key, rows):
-        known = Known(row[0], row[1], row[3], row[4] == ACTIVE, row[6])
+        known = Known(row[0], row[1], row[3], row[4], row[6])
         values.setdefault((row[2], normal), []).append(known)
     return values, {row[0] for row in rows}
 

@@ -19,6 +19,7 @@ from pii_vault.vault import Vault
 logger = logging.getLogger(__name__)
 
 RevealAction = Literal["reveal", "mask"]
+_NO_CLASS = "unknown"  # stands for the class where a record counts what is no stored value
 _MALFORMED = RevealResult(error="malformed_token")
 _UNKNOWN = RevealResult(error="unknown_token")
 _UNKNOWN_CLASS = RevealResult(error="unknown_class")
@@ -116,7 +117,7 @@ class _Ruled:
             self._rulings[class_key] = self._rule(class_key)
         rulings = self._rulings[class_key]
         if rulings is None:
-            self.opened[token] = ("", _UNKNOWN_CLASS)
+            self.opened[token] = (_NO_CLASS, _UNKNOWN_CLASS)
             return
         if state == ERASED:
             self.opened[token] = (rulings.field_class.id, _ERASED)
@@ -179,11 +180,11 @@ def _collect(
     for token in parsed:
         if token is None:
             results.append(_MALFORMED)
-            count(counts, "malformed_token", "")
+            count(counts, "malformed_token", _NO_CLASS)
             continue
-        class_id, result = opened.get(token.bits, ("", _UNKNOWN))
+        class_id, result = opened.get(token.bits, (_NO_CLASS, _UNKNOWN))
         if class_id != token.class_id:
-            class_id, result = "", _UNKNOWN_CLASS if result is _UNKNOWN_CLASS else _UNKNOWN
+            class_id, result = _NO_CLASS, _UNKNOWN_CLASS if result is _UNKNOWN_CLASS else _UNKNOWN
         results.append(result)
         outcome = "value" if result.value is not None else "mask" if result.mask is not None else result.error
         count(counts, outcome or "", class_id)

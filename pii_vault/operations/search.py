@@ -6,6 +6,7 @@ from pii_vault.core.classes import normalise
 from pii_vault.core.tokens import new_subject_text, new_token_text
 from pii_vault.errors import BudgetExceeded, Forbidden, InvalidRequest, UnknownClass
 from pii_vault.operations.access import new_entry, refuse, require_purpose, rule
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED
 from pii_vault.operations.items import FoundSubject
 from pii_vault.operations.known import find_equal
 from pii_vault.vault import Vault
@@ -29,12 +30,14 @@ async def search(
         raise InvalidRequest(f"{class_id}: this class has no index and cannot be searched")
     normal = normalise(field_class, value)
     allowed = {
-        blocked: rule(vault, principal, purpose=purpose, class_id=class_id, action="search", blocked=blocked).outcome
+        state: rule(
+            vault, principal, purpose=purpose, class_id=class_id, action="search", blocked=state == BLOCKED
+        ).outcome
         == "allow"
-        for blocked in (False, True)
+        for state in (ACTIVE, BLOCKED)
     }
     try:
-        if not allowed[False]:
+        if not allowed[ACTIVE]:
             raise Forbidden  # noqa: TRY301  one place records all refusals of a search
         await vault.budgets.charge(vault.pool, principal, tenant_key=tenant_key, action="search", count=1)
     except (Forbidden, BudgetExceeded) as error:
@@ -42,7 +45,7 @@ async def search(
     indexer = await vault.index_keys.get(principal.tenant, class_id)
     place = (field_class.key, indexer.digest(normal))
     found = await find_equal(vault, principal.tenant, tenant_key, {place: normal})
-    subjects = list(dict.fromkeys(known.subject for known in found.values.get(place, ()) if allowed[not known.active]))[
+    subjects = list(dict.fromkeys(known.subject for known in found.values.get(place, ()) if allowed.get(known.state)))[
         :MAX_FOUND
     ]
     answer = await _describe(vault, principal.tenant, tenant_key, subjects)

@@ -1,0 +1,76 @@
+"""Builds a vault from its parts: for the composition root, the worker and tests."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from pii_vault import store
+from pii_vault.access.compile import compile_matrix
+from pii_vault.audit.log import AuditCommitter
+from pii_vault.config import VaultSettings
+from pii_vault.core.classes import load_classes
+from pii_vault.errors import WrongPassphrase
+from pii_vault.keys.cache import DekCache
+from pii_vault.keys.local import LocalKeyring
+from pii_vault.keys.service import KeyService
+from pii_vault.operations.budget import load_budgets
+from pii_vault.operations.caches import IndexKeys, Tenants
+from pii_vault.vault import Vault, utc_now
+
+DEK_CACHE_ITEMS = 100_000  # about 60 MB in a full worker
+DEK_CACHE_SECONDS = 600.0
+
+
+def open_keys(settings: VaultSettings) -> KeyService:
+    """The key service that the settings name.
+
+    Raises:
+        BrokenKeyring, WrongPassphrase: the local keyring cannot be opened.
+    """
+    try:
+        passphrase = settings.keyring_passphrase_file.read_text("utf-8").strip()
+    except OSError as error:
+        name = settings.keyring_passphrase_file.name
+        raise WrongPassphrase(f"cannot read the passphrase file {name}: {error.strerror}") from error
+    return LocalKeyring(settings.keyring_path, passphrase)
+
+
+@asynccontextmanager
+async def open_vault(
+    database_url: str,
+    keys: KeyService,
+    policies: Path,
+    *,
+    pool_size: int = 8,
+    clock: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[Vault]:
+    """A vault on this event loop, closed again at the end.
+
+    Raises:
+        PolicyError: the policies cannot be compiled.
+        StoreUnavailable, KeyServiceUnavailable.
+    """
+    matrix = compile_matrix(policies)
+    budgets = load_budgets(policies / "budgets.yaml", roles=matrix.roles)
+    hash_key = await keys.audit_key()
+    pool = await store.create_pool(database_url, size=pool_size)
+    audit = AuditCommitter(pool, hash_key=hash_key)
+    await audit.start()
+    try:
+        yield Vault(
+            pool=pool,
+            keys=keys,
+            classes=load_classes(policies / "classes.yaml"),
+            matrix=matrix,
+            purposes={purpose.id: purpose.title for purpose in matrix.purposes.values()},
+            audit=audit,
+            deks=DekCache(DEK_CACHE_ITEMS, DEK_CACHE_SECONDS),
+            index_keys=IndexKeys(keys),
+            tenants=Tenants(pool),
+            budgets=budgets,
+            clock=clock,
+        )
+    finally:
+        await audit.stop()
+        await pool.close()
