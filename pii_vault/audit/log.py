@@ -18,7 +18,8 @@ T = TypeVar("T")
 
 LOOKS_PER_GROUP: Final = 256
 ACTS_PER_GROUP: Final = 16
-IN_FLIGHT: Final = 2  # while one group waits for the disk the next one reaches the lock
+LOOKS_IN_FLIGHT: Final = 1  # a second group of looks would only wait for the head, and halve the first
+ACTS_IN_FLIGHT: Final = 2  # their own statements overlap with the other group's commit
 ATTEMPTS: Final = 3
 
 _APPEND: Final = "SELECT audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -46,13 +47,12 @@ class AuditCommitter:
         hash_key: bytes,
         deadline: float = 2.0,
         act_deadline: float = 10.0,
-        in_flight: int = IN_FLIGHT,
     ) -> None:
         """`deadline` is for looks; acts, which write rows of their own, have `act_deadline`, in seconds."""
         self.stats = AuditStats()
         self._encoder = RecordEncoder(SubjectHasher(hash_key))
-        self._looks = Lane(pool, self._run_looks, LOOKS_PER_GROUP, in_flight, deadline)
-        self._acts = Lane(pool, self._run_acts, ACTS_PER_GROUP, in_flight, act_deadline)
+        self._looks = Lane(pool, self._run_looks, LOOKS_PER_GROUP, LOOKS_IN_FLIGHT, deadline)
+        self._acts = Lane(pool, self._run_acts, ACTS_PER_GROUP, ACTS_IN_FLIGHT, act_deadline)
         self._open = False
 
     async def start(self) -> None:

@@ -144,12 +144,24 @@ AS $$
 $$;
 """
 
-# Moves the pending entries of the subject index into its tree, outside the writers' transactions.
+# Moves the pending entries of the subject index into its tree, outside the writers' transactions; and of the
+# checkpoints older than a day keeps one cosigned an hour: each later one vouches for those before it.
 TIDY = """
-CREATE FUNCTION audit_tidy() RETURNS bigint
-LANGUAGE sql SECURITY DEFINER
+CREATE FUNCTION audit_tidy() RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
-AS $$ SELECT gin_clean_pending_list('public.audit_detail_subjects') $$;
+AS $$
+BEGIN
+    PERFORM gin_clean_pending_list('public.audit_detail_subjects');
+    DELETE FROM public.audit_checkpoint AS old
+        WHERE old.signed_at < now() - interval '1 day'
+          AND EXISTS (
+              SELECT FROM public.audit_checkpoint AS later
+              WHERE later.size > old.size AND later.cosignature IS NOT NULL
+                AND date_trunc('hour', later.signed_at) = date_trunc('hour', old.signed_at)
+          );
+END
+$$;
 """
 
 FUNCTIONS = (

@@ -1,0 +1,40 @@
+"""What the witness remembers. The only SQL of this part."""
+
+from datetime import datetime
+
+from pii_vault.client import EMPTY_ROOT, Checkpoint
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+_MEET = text(
+    "INSERT INTO witness_log (origin, size, root, note, cosigned_at) VALUES (:origin, 0, :root, '', :now) "
+    "ON CONFLICT (origin) DO NOTHING"
+)
+_LOCK = text("SELECT size, root FROM witness_log WHERE origin = :origin FOR UPDATE")
+_NEWEST = text("SELECT note FROM witness_log WHERE origin = :origin AND size > 0")
+_ADVANCE = text(
+    "UPDATE witness_log SET size = :size, root = :root, note = :note, cosigned_at = :now WHERE origin = :origin"
+)
+_KEEP = text(
+    "INSERT INTO witness_checkpoint (origin, hour, size, root, note) "
+    "VALUES (:origin, date_trunc('hour', CAST(:now AS timestamptz)), :size, :root, :note) "
+    "ON CONFLICT (origin, hour) DO UPDATE SET size = excluded.size, root = excluded.root, note = excluded.note"
+)
+
+
+async def lock(session: AsyncSession, *, origin: str, now: datetime) -> Checkpoint:
+    """The last cosigned state of a log, locked until the transaction ends; the empty tree at first."""
+    await session.execute(_MEET, {"origin": origin, "root": EMPTY_ROOT, "now": now})
+    row = (await session.execute(_LOCK, {"origin": origin})).one()
+    return Checkpoint(origin, row.size, bytes(row.root))
+
+
+async def advance(session: AsyncSession, checkpoint: Checkpoint, *, note: str, now: datetime) -> None:
+    values = {"origin": checkpoint.origin, "size": checkpoint.size, "root": checkpoint.root, "note": note, "now": now}
+    await session.execute(_ADVANCE, values)
+    await session.execute(_KEEP, values)
+
+
+async def newest_note(session: AsyncSession, *, origin: str) -> str | None:
+    note: str | None = await session.scalar(_NEWEST, {"origin": origin})
+    return note

@@ -1,0 +1,193 @@
+"""Verifies the whole log: each record, its detail, the chain, the tree, every checkpoint, and what the witness saw.
+
+Reads one snapshot through server-side cursors, so it needs the same memory for any length of log. Trusts nothing in
+the database: hashes are computed from the records' bytes, signatures are checked with the keys given by the caller.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+import psycopg
+from psycopg.rows import namedtuple_row
+
+from pii_vault.audit import note as notes
+from pii_vault.audit import proof
+from pii_vault.audit.checked_tree import CheckedCheckpoints, CheckedTiles
+from pii_vault.audit.record import Detail, canonical_counts, parse_record
+
+MOST_PROBLEMS: Final = 100
+PROGRESS_EVERY: Final = 50_000
+_BATCH: Final = 2000
+_FIRST_CHAIN: Final = bytes(32)
+_LOG: Final = """
+SELECT l.idx, l.record, l.leaf, l.chain, d.idx AS detail, d.tenant, d.verb, d.principal_kind, d.principal, d.purpose,
+       d.decision, d.at, d.counts, d.subjects
+FROM audit_log AS l LEFT JOIN audit_detail AS d USING (idx) ORDER BY l.idx
+"""
+_STRAY: Final = """
+SELECT d.idx FROM audit_detail AS d WHERE NOT EXISTS (SELECT FROM audit_log AS l WHERE l.idx = d.idx) LIMIT 10
+"""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """`kind` is stable; `at` is the index of a record or the size of a checkpoint."""
+
+    kind: str
+    at: int | None
+    detail: str
+
+
+@dataclass(slots=True)
+class Report:
+    """`witnessed` is the size of the newest checkpoint whose cosignature holds; the rest is not witnessed yet."""
+
+    records: int = 0
+    checkpoints: int = 0
+    witnessed: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    suppressed: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return not self.problems
+
+    @property
+    def unwitnessed(self) -> int:
+        return max(0, self.records - self.witnessed)
+
+    def add(self, kind: str, at: int | None, detail: str) -> None:
+        if len(self.problems) < MOST_PROBLEMS:
+            self.problems.append(Problem(kind, at, detail))
+        else:
+            self.suppressed += 1
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "records": self.records,
+            "checkpoints": self.checkpoints,
+            "witnessed": self.witnessed,
+            "unwitnessed": self.unwitnessed,
+            "problems": [{"kind": each.kind, "at": each.at, "detail": each.detail} for each in self.problems],
+            "suppressed": self.suppressed,
+        }
+
+
+def verify_log(
+    database_url: str,
+    log_vkey: str,
+    witness_vkey: str,
+    *,
+    witness_note: str | None = None,
+    progress: Progress | None = None,
+) -> Report:
+    """Verify the log of a vault database. Needs no more than SELECT on the audit tables.
+
+    `witness_note` is the newest checkpoint as the witness itself keeps it: with it, a log from which both the newest
+    records and their checkpoints were deleted is found out too. `progress` is called with records done and expected.
+
+    Raises:
+        notes.NoteError: one of the given keys is malformed.
+        psycopg.Error: the database cannot be read.
+    """
+    report = Report()
+    log_key, witness_key = notes.parse_vkey(log_vkey), notes.parse_vkey(witness_vkey)
+    with psycopg.connect(database_url, row_factory=namedtuple_row) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        checkpoints = CheckedCheckpoints(connection, report.add, log_key=log_key, witness_key=witness_key)
+        checkpoints.expect(witness_note)
+        _Walk(connection, report, checkpoints, progress).run()
+    report.checkpoints, report.witnessed = checkpoints.count, checkpoints.witnessed
+    return report
+
+
+class _Walk:
+    """One pass over the records in order of index."""
+
+    def __init__(
+        self,
+        connection: "psycopg.Connection[Any]",
+        report: Report,
+        checkpoints: CheckedCheckpoints,
+        progress: Progress | None,
+    ) -> None:
+        self._connection = connection
+        self._report = report
+        self._checkpoints = checkpoints
+        self._tiles = CheckedTiles(connection, report.add)
+        self._frontier = proof.Frontier()
+        self._chain = _FIRST_CHAIN
+        self._progress = progress or (lambda _done, _expected: None)
+
+    def run(self) -> None:
+        head = self._connection.execute("SELECT size, chain FROM audit_head").fetchone()
+        size = head.size if head else 0
+        for row in self._rows():
+            self._gap(row.idx)
+            self._record(row)
+            self._report.records += 1
+            if self._report.records % PROGRESS_EVERY == 0:
+                self._progress(self._report.records, size)
+        self._finish(head)
+        self._progress(self._report.records, size)
+
+    def _rows(self) -> Iterator[Any]:
+        with self._connection.cursor(name="audit_log", binary=True) as cursor:
+            cursor.itersize = _BATCH
+            yield from cursor.execute(_LOG)
+
+    def _gap(self, index: int) -> None:
+        """Missing records count as empty leaves, so that the rest can still be compared place by place."""
+        missing = index - self._frontier.size
+        if missing > 0:
+            self._report.add("record_missing", self._frontier.size, f"{missing} records are missing here")
+            for _ in range(min(missing, proof.TILE_WIDTH**2)):
+                self._leaf(proof.leaf_hash(b""))
+
+    def _leaf(self, leaf: bytes) -> None:
+        self._frontier.append(leaf)
+        self._tiles.append(leaf)
+        self._checkpoints.reach(self._frontier.size, self._frontier.root)
+
+    def _record(self, row: Any) -> None:
+        leaf = proof.leaf_hash(row.record)
+        if leaf != row.leaf:
+            self._report.add("record_changed", row.idx, "the record does not match its leaf hash")
+        chain = sha256(self._chain + leaf).digest()
+        if chain != row.chain:
+            self._report.add("chain_broken", row.idx, "the chain hash does not follow from the record before")
+        self._chain = row.chain
+        self._detail(row)
+        self._leaf(leaf)
+
+    def _detail(self, row: Any) -> None:
+        if row.detail is None:
+            self._report.add("detail_missing", row.idx, "the detail row of the record is missing")
+            return
+        try:
+            expected = parse_record(row.record).detail
+        except msgspec.MsgspecError:
+            self._report.add("record_unreadable", row.idx, "the record is not one that this release can read")
+            return
+        detail = Detail(
+            row.tenant, row.verb, row.principal_kind, row.principal, row.purpose, row.decision, row.at,
+            canonical_counts(row.counts), row.subjects,
+        )  # fmt: skip
+        if detail.digest().hex() != expected:
+            self._report.add("detail_changed", row.idx, "the detail row does not match the digest in the record")
+
+    def _finish(self, head: Any) -> None:
+        records = self._frontier.size
+        if head is None or (head.size, head.chain) != (records, self._chain):
+            self._report.add("head_mismatch", records, "the head names another size or chain hash than the last record")
+        for row in self._connection.execute(_STRAY):
+            self._report.add("detail_stray", row.idx, "a detail row has no record")
+        self._tiles.finish(signed=self._checkpoints.newest)
+        self._checkpoints.finish(records)
