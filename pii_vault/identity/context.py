@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
 from pii_vault.config import VaultSettings
@@ -80,6 +81,21 @@ class OpenIdentity:
 
     def now(self) -> datetime:
         return self.identity.clock()
+
+
+def open_sessions(database_url: str, *, size: int = 5) -> sessionmaker[Session]:
+    """Sessions of the synchronous side. Connections are made when needed, and checked before they are used again."""
+    url = database_url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(
+        url,
+        pool_size=size,
+        max_overflow=size,
+        pool_timeout=5,
+        pool_pre_ping=True,
+        hide_parameters=True,  # an error of the driver must not carry a login or a hash into the log
+        connect_args={"connect_timeout": 3, "application_name": "larets-identity"},
+    )
+    return sessionmaker(engine, expire_on_commit=False)
 
 
 def new_identity(

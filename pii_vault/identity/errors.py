@@ -76,13 +76,6 @@ class UnknownTenant(IdentityError):
     code = "unknown_tenant"
 
 
-class TenantExists(IdentityError):
-    """A tenant of this id exists already. Take another id."""
-
-    status_code = 409
-    code = "tenant_exists"
-
-
 class InvalidTenantId(IdentityError):
     """A tenant id is 3 to 40 characters: a letter, then lower-case letters, digits, hyphens; not `larets-…`."""
 

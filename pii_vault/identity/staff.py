@@ -17,7 +17,6 @@ from pii_vault.identity.errors import (
     InvalidLogin,
     InvalidTenantId,
     LoginTaken,
-    TenantExists,
     UnknownStaff,
     UnknownTenant,
 )
@@ -41,27 +40,14 @@ class Invited:
 
 
 def require_tenant_id(tenant: str) -> None:
+    """Raises InvalidTenantId; also for the names of the vault's own keys."""
     if not _TENANT_ID.fullmatch(tenant) or tenant.startswith(_RESERVED):
         raise InvalidTenantId
 
 
-def add_tenant(db: Session, tenant: str, *, title: str, now: datetime) -> None:
-    """The row of a tenant. Its keys are made by the key service, before this, by the caller."""
-    require_tenant_id(tenant)
-    if db.scalars(select(Tenant).where(Tenant.id == tenant)).first():
-        raise TenantExists
-    db.add(Tenant(id=tenant, title=title, status="active", created=now))
-    db.flush()
-
-
-def set_tenant_status(db: Session, tenant: str, *, active: bool) -> None:
-    """Suspending stops sign-in, sessions, tokens, gateway and API within seconds; nothing is deleted."""
-    changed = db.execute(
-        update(Tenant)
-        .where(Tenant.id == tenant)
-        .values(status="active" if active else "suspended")
-        .returning(Tenant.key)
-    )
+def set_title(db: Session, tenant: str, title: str) -> None:
+    """The shop's name as its staff see it on the issuer's pages."""
+    changed = db.execute(update(Tenant).where(Tenant.id == tenant).values(title=title).returning(Tenant.key))
     if changed.one_or_none() is None:
         raise UnknownTenant
 

@@ -1,0 +1,68 @@
+"""The issuer of the local instance, opened by a command: with the owner's rights, and with the audit log."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TypeVar
+
+from sqlalchemy.orm import Session, sessionmaker
+
+from pii_vault.assemble import open_keys, open_vault
+from pii_vault.errors import VaultError
+from pii_vault.identity.context import OpenIdentity, new_identity, open_sessions
+from pii_vault.identity.record import OPERATOR, record
+from pii_vault.identity.signin import Person
+from pii_vault.keys.service import KeyService
+from pii_vault.vault import Vault
+from scripts.local.instance import Instance, load
+from scripts.voice import fail
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalIssuer:
+    """What a command works with. `sessions` has the owner's rights: the runtime role may not create tenants."""
+
+    instance: Instance
+    issuer: OpenIdentity
+    vault: Vault
+    keys: KeyService
+
+    @property
+    def sessions(self) -> sessionmaker[Session]:
+        return self.issuer.sessions
+
+    async def record(self, staff_id: str, tenant: str, verb: str) -> None:
+        await record(self.vault, Person(staff_id, tenant), verb, by=OPERATOR)
+
+    def link(self, code: str) -> str:
+        return f"{self.issuer.issuer}/identity/invitation/{code}"
+
+
+@asynccontextmanager
+async def open_issuer() -> AsyncIterator[LocalIssuer]:
+    instance = load()
+    settings = instance.vault_settings()
+    keys = open_keys(settings)
+    sessions = open_sessions(instance.vault_database_url, size=2)
+    try:
+        async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=2) as vault:
+            identity = new_identity(settings, key_service=keys, sessions=sessions, clock=vault.clock)
+            yield LocalIssuer(instance, await identity.open(), vault, keys)
+    finally:
+        sessions.kw["bind"].dispose()
+
+
+def run(act: Callable[[LocalIssuer], Awaitable[T]]) -> T:
+    """Run one act on the local issuer; an error of the vault ends the command with its message."""
+
+    async def main() -> T:
+        async with open_issuer() as local:
+            return await act(local)
+
+    try:
+        return asyncio.run(main())
+    except VaultError as error:
+        fail(error.detail, hint="`larets status` tells whether the instance runs")

@@ -1,0 +1,85 @@
+"""`larets tenant`: the shops of this vault."""
+
+from typing import Annotated, Any
+
+import typer
+
+from pii_vault.identity.staff import list_tenants, require_tenant_id, set_title
+from pii_vault.operations.registry import create_tenant, set_tenant_status
+from scripts.local.issuer import LocalIssuer, run
+from scripts.voice import emit, result, say
+
+cli = typer.Typer(no_args_is_help=True, help="Shops: create, suspend, resume, list.")
+
+TenantId = Annotated[str, typer.Argument(help="3 to 40 lower-case letters, digits and hyphens")]
+Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
+NOBODY = "none"
+
+
+@cli.command()
+def create(
+    tenant: TenantId,
+    title: Annotated[str, typer.Option(help="the shop's name, shown to its staff")],
+    as_json: Json = False,  # noqa: FBT002  a switch
+) -> None:
+    """Make a shop and its keys. Repeating it finishes what an interrupted run began."""
+
+    async def act(local: LocalIssuer) -> bool:
+        require_tenant_id(tenant)
+        is_new = await create_tenant(local.instance.vault_database_url, local.keys, tenant)
+        with local.sessions.begin() as db:
+            set_title(db, tenant, title)
+        await local.record(NOBODY, tenant, "tenant_create")
+        return is_new
+
+    is_new = run(act)
+    _report({"tenant": tenant, "title": title, "status": "active", "created": is_new}, as_json=as_json)
+    say("next: larets staff invite LOGIN --tenant … --role owner --alias …")
+
+
+@cli.command()
+def suspend(tenant: TenantId, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+    """Stop sign-in, sessions, API and gateway of a shop within five seconds. Nothing is deleted."""
+    _set_status(tenant, active=False, as_json=as_json)
+
+
+@cli.command()
+def resume(tenant: TenantId, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+    """Let a suspended shop work again."""
+    _set_status(tenant, active=True, as_json=as_json)
+
+
+@cli.command("list")
+def list_(as_json: Json = False) -> None:  # noqa: FBT002  a switch
+    """All shops."""
+
+    async def act(local: LocalIssuer) -> list[dict[str, Any]]:
+        with local.sessions() as db:
+            return [
+                {"tenant": row.id, "title": row.title, "status": row.status, "staff": count}
+                for row, count in list_tenants(db)
+            ]
+
+    rows = run(act)
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        result(f"{row['tenant']:<24} {row['status']:<10} {row['staff']:>4} staff   {row['title']}")
+
+
+def _set_status(tenant: str, *, active: bool, as_json: bool) -> None:
+    async def act(local: LocalIssuer) -> None:
+        status = "active" if active else "suspended"
+        await set_tenant_status(local.instance.vault_database_url, tenant, status)
+        await local.record(NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
+
+    run(act)
+    _report({"tenant": tenant, "status": "active" if active else "suspended"}, as_json=as_json)
+
+
+def _report(content: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        emit(content)
+    else:
+        result(f"{content['tenant']}: {content['status']}")
