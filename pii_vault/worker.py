@@ -1,0 +1,132 @@
+"""The private worker: forwards the outbox, signs the audit log and has it witnessed, forgets what has expired.
+
+One process, one event loop; several may run. It has no listener: all it does is call the public contour's intake
+and the database.
+"""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import asyncpg
+import uvloop
+
+from pii_vault import store
+from pii_vault.assemble import open_keys
+from pii_vault.audit.checkpoint import run_checkpoints
+from pii_vault.audit.note import NoteError, parse_vkey
+from pii_vault.audit.witness import WitnessClient
+from pii_vault.config import SettingsProblem, VaultSettings, load_settings
+from pii_vault.errors import VaultError
+from pii_vault.gateway.forward import Forwarder, forwarder_pool, intake_client
+from pii_vault.gateway.store import purge_deliveries
+from pii_vault.keys.service import KeyService
+
+logger = logging.getLogger(__name__)
+
+POOL_SIZE: Final = 3
+PURGE_SECONDS: Final = 600.0
+START_AGAIN_SECONDS: Final = 2.0
+
+
+def audit_origin(settings: VaultSettings) -> str:
+    """The log's name in its checkpoints: the vault's host, so that two logs are never taken for one another."""
+    return f"{urlsplit(settings.vault_origin).hostname}/audit"
+
+
+def witness_vkey(settings: VaultSettings) -> str:
+    """The witness's verifier key: the setting is the key itself or the name of a file that holds it."""
+    text = settings.witness_public_key
+    return text if not text or "+" in text else Path(text).read_text("utf-8").strip()
+
+
+@asynccontextmanager
+async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event) -> AsyncIterator[None]:
+    """Runs all of the worker's duties; on leaving, lets the forwarder finish what is on its way."""
+    async with AsyncExitStack() as stack:
+        pool = await store.create_pool(settings.database_url, size=POOL_SIZE)
+        stack.push_async_callback(pool.close)
+        outbox = await stack.enter_async_context(await forwarder_pool(settings.database_url))
+        client = await stack.enter_async_context(intake_client(settings))
+        vkey = witness_vkey(settings)
+        witness = WitnessClient(client, parse_vkey(vkey)) if vkey else None
+        forwarder = Forwarder(outbox, client)
+        checkpoints = asyncio.create_task(
+            _for_ever(
+                "checkpoints",
+                lambda: run_checkpoints(
+                    pool,
+                    keys,
+                    origin=audit_origin(settings),
+                    witness=witness,
+                    seconds=settings.checkpoint_seconds,
+                ),
+            )
+        )
+        purges = asyncio.create_task(_for_ever("purges", lambda: _purge(pool)))
+        forwarding = asyncio.create_task(forwarder.run(stop))
+        try:
+            yield
+        finally:
+            stop.set()
+            for task in (checkpoints, purges):
+                task.cancel()
+            await asyncio.gather(checkpoints, purges, return_exceptions=True)
+            await forwarding
+
+
+async def _for_ever(duty: str, run: Callable[[], Awaitable[None]]) -> None:
+    """A duty that fails must not take the others with it."""
+    while True:
+        try:
+            await run()
+        except Exception as error:  # noqa: BLE001  whatever it is, it is said and tried again
+            logger.error("%s failed and will begin again: %s", duty, type(error).__name__)  # noqa: TRY400  the text may quote a row
+        await asyncio.sleep(START_AGAIN_SECONDS)
+
+
+async def _purge(pool: asyncpg.Pool) -> None:
+    while True:
+        await store.purge_expired(pool)
+        await purge_deliveries(pool)
+        await asyncio.sleep(PURGE_SECONDS)
+
+
+async def serve(settings: VaultSettings) -> None:
+    """Works until SIGTERM or SIGINT."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with running(settings, open_keys(settings), stop):
+        logger.info("worker started")
+        await stop.wait()
+    logger.info("worker stopped")
+
+
+def main() -> int:
+    try:
+        settings = load_settings()
+    except SettingsProblem as error:
+        sys.stderr.write(f"vault-worker: error: {error}\n")
+        return 2
+    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each event
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            uvloop.run(serve(settings))
+    except (VaultError, NoteError, OSError) as error:
+        sys.stderr.write(f"vault-worker: error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
