@@ -1,114 +1,28 @@
-"""The public contour's process: builds every part once and serves the browser and the intake listener."""
+"""The public contour's process: serves the browser and the intake listener on one event loop."""
 
 import logging
-import ssl
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-import httpx
-from fastapi import APIRouter, FastAPI
 from pydantic import ValidationError
 from starlette.types import ASGIApp
 
-from app.config import AppSettings, database_address
-from app.contacts.endpoints import build_contacts
-from app.edge_guard.middleware import EdgeGuard
-from app.intake.endpoints import OnlyOutbox, intake_route
-from app.intake.service import Intake
+from app.compose import build_browser, build_intake, build_services
+from app.config import AppSettings
 from app.kit import logs
-from app.kit.clock import Clock, utc_now
-from app.kit.db import Database, make_engine
-from app.kit.headers import SecurityHeaders
-from app.kit.health import build_health
-from app.kit.problems import install_problems
-from app.kit.shell import LastResort, OnlyHost
-from app.orders.endpoints import build_orders
-from app.pages import build_pages
-from app.services import AppServices
-from app.signin.flow import CodeFlow
-from app.signin.issuer import HttpIssuer, Issuer
-from app.signin.sealing import Sealer, read_secret
-from app.signin.service import SignIn
-from app.signin.sessions import StaffSessions
-from app.signin.tokens import TokenReader
 from app.witness.endpoints import build_witness
+from app.witness.keys import WitnessKeyProblem, WitnessKeys, load_witness_keys
 from pii_vault.client import Listener, ServerTls, TransportProblem, serve_listeners
 
 logger = logging.getLogger(__name__)
 
-ISSUER_SECONDS = 3.0
-
-
-def build_services(
-    settings: AppSettings, *, issuer: Issuer | None = None, db: Database | None = None, clock: Clock = utc_now
-) -> AppServices:
-    """Everything the routers need. Raises OSError or ValueError when a secret or certificate cannot be read."""
-    database = db or Database(make_engine(database_address(settings.database_url)))
-    source = issuer or _http_issuer(settings)
-    secret = read_secret(settings.cookie_secret_file)
-    reader = TokenReader(source, client_id=settings.oidc_client_id, clock=clock)
-    code_flow = CodeFlow(
-        source,
-        client_id=settings.oidc_client_id,
-        redirect_uri=f"{settings.crm_origin}/signin/callback",
-        sealer=Sealer(secret, use="signin-flow"),
-        clock=clock,
-    )
-    staff_sessions = StaffSessions(
-        database, issuer=source, reader=reader, sealer=Sealer(secret, use="staff-session"), clock=clock
-    )
-    signin = SignIn(issuer=source, reader=reader, code_flow=code_flow, staff_sessions=staff_sessions)
-    return AppServices(settings=settings, db=database, signin=signin, clock=clock)
-
-
-def _http_issuer(settings: AppSettings) -> HttpIssuer:
-    context = ssl.create_default_context(cafile=str(settings.private_ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(settings.client_cert, settings.client_key)
-    client = httpx.AsyncClient(
-        base_url=settings.vault_service_url,
-        verify=context,
-        trust_env=False,
-        timeout=httpx.Timeout(ISSUER_SECONDS, connect=1.0),
-        headers={"host": settings.vault_origin.partition("://")[2]},
-    )
-    return HttpIssuer(client, origin=settings.vault_origin, client_id=settings.oidc_client_id)
-
-
-def build_browser(services: AppServices) -> ASGIApp:
-    """The browser listener: guard outside, then headers, host, errors, and the API and pages within."""
-    app = FastAPI(
-        title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
-    )
-    install_problems(app)
-    app.include_router(build_health(services.db))
-    api = APIRouter(prefix="/api/v1")
-    api.include_router(build_orders(services))
-    api.include_router(build_contacts(services))
-    app.include_router(api)
-    for router in build_pages(services):
-        app.include_router(router)
-    settings = services.settings
-    named = OnlyHost(LastResort(app), host=settings.crm_origin.partition("://")[2])
-    guarded = EdgeGuard(named)
-    return SecurityHeaders(guarded, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
-
-
-def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
-    """The intake listener: events and checkpoints of the private contour, and nobody else."""
-    app = FastAPI(openapi_url=None)
-    install_problems(app)
-    app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
-    app.include_router(witness)
-    return OnlyOutbox(LastResort(app), name=services.settings.outbox_name)
-
 
 @asynccontextmanager
-async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]]:
+async def applications(settings: AppSettings, *, witness_keys: WitnessKeys) -> AsyncIterator[Sequence[ASGIApp]]:
     """The two applications, browser first; what they hold open is closed on leaving."""
     services = build_services(settings)
-    witness = build_witness(services)
+    witness = build_witness(session_factory=services.db.anonymous, keys=witness_keys)
     try:
         yield build_browser(services), build_intake(services, witness=witness)
     finally:
@@ -118,9 +32,10 @@ async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]
 
 def serve(settings: AppSettings) -> None:
     logs.configure(settings.log_level)
+    keys = load_witness_keys(settings.witness_key_file, settings.checkpoint_public_key)
     tls = ServerTls(settings.intake_cert, settings.intake_key, {"private": settings.private_ca})
     listeners = [Listener(settings.browser_bind), Listener(settings.intake_bind, tls)]
-    serve_listeners(listeners, lambda: applications(settings))
+    serve_listeners(listeners, lambda: applications(settings, witness_keys=keys))
 
 
 def main() -> int:
@@ -130,7 +45,7 @@ def main() -> int:
         for entry in error.errors(include_input=False, include_url=False):
             sys.stderr.write(f"app: error: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}\n")
         return 2
-    except (OSError, ValueError, TransportProblem) as error:
+    except (OSError, ValueError, TransportProblem, WitnessKeyProblem) as error:
         sys.stderr.write(f"app: error: {error}\n")
         return 1
     return 0

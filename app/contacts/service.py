@@ -11,6 +11,7 @@ from app.errors import Conflict, FieldProblem, Forbidden, InvalidRequest, NotFou
 from app.kit.cursor import Page, decode_cursor, page_of
 from app.kit.staff import Staff
 from app.models import Contact
+from app.tenants import service as tenants
 from app.timeline import service as timeline
 from pii_vault.client import new_id, parse_subject_shape, parse_token_shape
 
@@ -66,6 +67,7 @@ async def create_contact(
         if _class_of(token) != class_id:
             raise InvalidRequest(errors=[FieldProblem(f"/tokens/{class_id}", "a token of this class is expected")])
     contact_id = new_id("cnt")
+    await tenants.ensure(session, staff.tenant, now=now)
     if not await repository.create(session, tenant=staff.tenant, contact_id=contact_id, subject=subject, at=now):
         raise Conflict("This person is a contact already. Find it by its subject.")
     rows = [_token_row(staff.tenant, contact_id, token, position=0) for token in tokens.values()]

@@ -22,6 +22,7 @@ from app.signin import repository
 from app.signin.issuer import Issuer, Refused
 from app.signin.sealing import SealBroken, Sealer
 from app.signin.tokens import TENANT_FORM, Claims, TokenReader
+from app.tenants import service as tenants
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +55,7 @@ class StaffSessions:
             "expires_at": now + LIFE,
         }
         async with self._db.tenant(claims.staff.tenant) as session:
+            await tenants.ensure(session, claims.staff.tenant, now=now)
             await repository.add(session, values | self._issued(claims, refresh_token, digest=digest))
         return f"{claims.staff.tenant}.{secret}"
 

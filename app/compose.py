@@ -1,0 +1,95 @@
+"""Builds the applications of the public contour from their parts. `main.py` serves them, tests call them."""
+
+import ssl
+from typing import Final
+
+import httpx
+from fastapi import APIRouter, FastAPI
+from starlette.types import ASGIApp
+
+from app.config import AppSettings, database_address
+from app.contacts.endpoints import build_contacts
+from app.edge_guard.middleware import EdgeGuard
+from app.intake.endpoints import OnlyOutbox, intake_route
+from app.intake.service import Intake
+from app.kit.clock import Clock, utc_now
+from app.kit.db import Database, make_engine
+from app.kit.headers import SecurityHeaders
+from app.kit.health import build_health
+from app.kit.problems import install_problems
+from app.kit.shell import LastResort, OnlyHost
+from app.orders.endpoints import build_orders
+from app.pages import build_pages
+from app.services import AppServices
+from app.signin.flow import CodeFlow
+from app.signin.issuer import HttpIssuer, Issuer
+from app.signin.sealing import Sealer, read_secret
+from app.signin.service import SignIn
+from app.signin.sessions import StaffSessions
+from app.signin.tokens import TokenReader
+
+ISSUER_SECONDS: Final = 3.0
+
+
+def build_services(
+    settings: AppSettings, *, issuer: Issuer | None = None, db: Database | None = None, clock: Clock = utc_now
+) -> AppServices:
+    """Everything the routers need. Raises OSError or ValueError when a secret or certificate cannot be read."""
+    database = db or Database(make_engine(database_address(settings.database_url)))
+    source = issuer or _http_issuer(settings)
+    secret = read_secret(settings.cookie_secret_file)
+    reader = TokenReader(source, client_id=settings.oidc_client_id, clock=clock)
+    code_flow = CodeFlow(
+        source,
+        client_id=settings.oidc_client_id,
+        redirect_uri=f"{settings.crm_origin}/signin/callback",
+        sealer=Sealer(secret, use="signin-flow"),
+        clock=clock,
+    )
+    staff_sessions = StaffSessions(
+        database, issuer=source, reader=reader, sealer=Sealer(secret, use="staff-session"), clock=clock
+    )
+    signin = SignIn(issuer=source, reader=reader, code_flow=code_flow, staff_sessions=staff_sessions)
+    return AppServices(settings=settings, db=database, signin=signin, clock=clock)
+
+
+def _http_issuer(settings: AppSettings) -> HttpIssuer:
+    context = ssl.create_default_context(cafile=str(settings.private_ca))
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.load_cert_chain(settings.client_cert, settings.client_key)
+    client = httpx.AsyncClient(
+        base_url=settings.vault_service_url,
+        verify=context,
+        trust_env=False,
+        timeout=httpx.Timeout(ISSUER_SECONDS, connect=1.0),
+        headers={"host": settings.vault_origin.partition("://")[2]},
+    )
+    return HttpIssuer(client, origin=settings.vault_origin, client_id=settings.oidc_client_id)
+
+
+def build_browser(services: AppServices) -> ASGIApp:
+    """The browser listener: guard outside, then headers, host, errors, and the API and pages within."""
+    app = FastAPI(
+        title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
+    )
+    install_problems(app)
+    app.include_router(build_health(services.db))
+    api = APIRouter(prefix="/api/v1")
+    api.include_router(build_orders(services))
+    api.include_router(build_contacts(services))
+    app.include_router(api)
+    for router in build_pages(services):
+        app.include_router(router)
+    settings = services.settings
+    named = OnlyHost(LastResort(app), host=settings.crm_origin.partition("://")[2])
+    guarded = EdgeGuard(named)
+    return SecurityHeaders(guarded, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
+
+
+def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
+    """The intake listener: events and checkpoints of the private contour, and nobody else."""
+    app = FastAPI(openapi_url=None)
+    install_problems(app)
+    app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
+    app.include_router(witness)
+    return OnlyOutbox(LastResort(app), name=services.settings.outbox_name)
