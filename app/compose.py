@@ -19,7 +19,7 @@ from app.kit.health import build_health
 from app.kit.problems import install_problems
 from app.kit.shell import LastResort, OnlyHost
 from app.orders.endpoints import build_orders
-from app.pages import build_pages
+from app.pages import build_pages, with_problem_pages
 from app.services import AppServices
 from app.signin.flow import CodeFlow
 from app.signin.issuer import HttpIssuer, Issuer
@@ -68,7 +68,7 @@ def _http_issuer(settings: AppSettings) -> HttpIssuer:
 
 
 def build_browser(services: AppServices) -> ASGIApp:
-    """The browser listener: guard outside, then headers, host, errors, and the API and pages within."""
+    """The browser listener: headers outside, then errors as pages, the guard, the host, and the API and pages."""
     app = FastAPI(
         title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
     )
@@ -82,8 +82,8 @@ def build_browser(services: AppServices) -> ASGIApp:
         app.include_router(router)
     settings = services.settings
     named = OnlyHost(LastResort(app), host=settings.crm_origin.partition("://")[2])
-    guarded = EdgeGuard(named)
-    return SecurityHeaders(guarded, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
+    shown = with_problem_pages(EdgeGuard(named), services)
+    return SecurityHeaders(shown, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
 
 
 def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:

@@ -9,7 +9,7 @@ from app.contacts import service as contacts
 from app.contacts.service import TokenChange
 from app.errors import Conflict, Forbidden
 from app.kit.i18n import Words
-from app.kit.web import Pages, is_partial, page_route, reader_words, see_other
+from app.kit.web import Pages, is_partial, reader_words, see_other
 from app.orders import service as orders
 from app.orders.filters import OrderFilters
 from app.services import AppServices
@@ -24,7 +24,7 @@ Tokens = Annotated[list[str], Form(min_length=1, max_length=20)]
 
 
 def build_contact_pages(services: AppServices, pages: Pages) -> APIRouter:
-    router = APIRouter(include_in_schema=False, route_class=page_route(pages))
+    router = APIRouter(include_in_schema=False)
     _add_list(router, services, pages)
     _add_new(router, services, pages)
     _add_card(router, services, pages)

@@ -4,6 +4,7 @@ The hash stands in the path (`/static/<hash>/js/frames.js`), so scripts that imp
 stay within one version.
 """
 
+import functools
 import hashlib
 import logging
 from collections.abc import Sequence
@@ -67,6 +68,12 @@ class Assets:
 
 def _servable(root: Path) -> list[Path]:
     return [path for path in sorted(root.rglob("*")) if path.is_file() and path.suffix in _MEDIA_TYPES]
+
+
+@functools.cache
+def load_assets() -> Assets:
+    """The CRM's own files; read on first use, then shared."""
+    return Assets()
 
 
 def static_routes(assets: Assets) -> APIRouter:

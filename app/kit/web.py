@@ -1,18 +1,13 @@
-"""Rendering of the CRM's pages: templates with the reader's language and theme, flashes, and errors as pages."""
+"""Rendering of the CRM's pages: templates with the reader's language and theme, and what a page says once."""
 
-import functools
-from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import Any, Final, Literal, cast
 from urllib.parse import quote
 
 import jinja2
 from fastapi import Request, Response
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, PlainTextResponse, RedirectResponse
-from fastapi.routing import APIRoute
+from fastapi.responses import HTMLResponse, RedirectResponse
 
-from app.errors import AppError, InvalidRequest, Unauthenticated
 from app.kit.assets import Assets
 from app.kit.i18n import Words, choose_language, words
 from app.kit.staff import Staff
@@ -79,8 +74,7 @@ class Pages:
             asset=self.assets.url,
             missing_assets=self.assets.missing,
             vault_origin=self._vault_origin,
-            here=_here(request),
-            method=request.method,
+            here=address_of(request) if request.method == "GET" else "/",
             flash=flash if t.has(f"flash.{flash}") else None,
             staff=staff,
             **context,
@@ -90,21 +84,9 @@ class Pages:
             answer.delete_cookie(FLASH_COOKIE)
         return answer
 
-    def error(self, request: Request, error: AppError) -> Response:
-        """An error as its reader meets it: a page, a sentence for a toast, or the way to the sign-in page."""
-        if isinstance(error, Unauthenticated):
-            return to_signin(request)
-        t = reader_words(request)
-        code = error.code if t.has(f"error.{error.code}.title") else "internal_error"
-        if is_partial(request):
-            return PlainTextResponse(f"{t(f'error.{code}.title')}. {t(f'error.{code}.text')}", error.status_code)
-        answer = self.render(request, "error.html", status=error.status_code, code=code)
-        if error.retry_after is not None:
-            answer.headers["retry-after"] = str(error.retry_after)
-        return answer
 
-
-def _here(request: Request) -> str:
+def address_of(request: Request) -> str:
+    """Path and query of this request."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
@@ -119,33 +101,7 @@ def see_other(request: Request, path: str, *, flash: str | None = None) -> Respo
     return answer
 
 
-def to_signin(request: Request) -> Response:
+def signin_address(request: Request) -> str:
     """The sign-in page, with the way back when the reader was about to read a page."""
-    back = _here(request) if request.method == "GET" and not is_partial(request) else "/"
-    return see_other(request, "/signin" if back == "/" else f"/signin?next={quote(back)}")
-
-
-Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-
-
-def page_route(pages: Pages) -> type[APIRoute]:
-    """The route class of the page routers: what goes wrong in them is shown as a page, not as JSON."""
-
-    class PageRoute(APIRoute):
-        shown_by: ClassVar[Pages] = pages
-
-        def get_route_handler(self) -> Handler:
-            handle: Callable[[Request], Awaitable[Response]] = super().get_route_handler()
-
-            @functools.wraps(handle)
-            async def shown(request: Request) -> Response:
-                try:
-                    return await handle(request)
-                except RequestValidationError:
-                    return self.shown_by.error(request, InvalidRequest())
-                except AppError as error:
-                    return self.shown_by.error(request, error)
-
-            return shown
-
-    return PageRoute
+    readable = request.method == "GET" and not is_partial(request) and request.url.path != "/"
+    return f"/signin?next={quote(address_of(request))}" if readable else "/signin"

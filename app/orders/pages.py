@@ -12,7 +12,7 @@ from app.contacts.pages import correction_fields, note_fields, pair_up
 from app.errors import NotFound, VersionMismatch
 from app.kit.i18n import Words
 from app.kit.staff import Staff
-from app.kit.web import Pages, is_partial, page_route, reader_words, see_other
+from app.kit.web import Pages, is_partial, reader_words, see_other
 from app.models import Order
 from app.orders import service as orders
 from app.orders.list_query import PERIODS, OrderListQuery
@@ -26,7 +26,7 @@ Tokens = Annotated[list[str], Form(min_length=1, max_length=20)]
 
 
 def build_order_pages(services: AppServices, pages: Pages) -> APIRouter:
-    router = APIRouter(include_in_schema=False, route_class=page_route(pages))
+    router = APIRouter(include_in_schema=False)
     _add_list(router, services, pages)
     _add_card(router, services, pages)
     _add_changes(router, services, pages)

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from app.errors import AppError, IssuerUnavailable, Unauthenticated
-from app.kit.web import Pages, local_path, page_route
+from app.kit.web import Pages, local_path
 from app.services import AppServices
 from app.signin import flow, sessions
 
@@ -14,7 +14,7 @@ _FLOW_SECONDS: Final = int(flow.LIFE.total_seconds())
 
 
 def build_signin_pages(services: AppServices, pages: Pages) -> APIRouter:
-    router = APIRouter(include_in_schema=False, route_class=page_route(pages))
+    router = APIRouter(include_in_schema=False)
     _add_way_there(router, services, pages)
     _add_way_back(router, services, pages)
     return router
