@@ -7,12 +7,13 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from pii_vault.access.principal import Principal
 from pii_vault.errors import BodyTooLarge, BrokenRequest, CrossSite, InvalidRequest, Unauthenticated
+from pii_vault.operations.reveal import reveal
 from pii_vault.operations.search import search
 from pii_vault.services import Services
 from pii_vault.vault import new_request_id
 from pii_vault.web import content_policy, load_pages
 from pii_vault.widgets.schemas import MaskRequest, RevealRequest, SearchRequest, TokeniseRequest
-from pii_vault.widgets.service import collect, masks, purposes_to_reveal, reveal
+from pii_vault.widgets.service import collect, masks, purposes_to_reveal
 
 FrameKind = Literal["reveal", "search", "collect"]
 MAX_BODY = 1024 * 1024
@@ -56,9 +57,7 @@ def _add_reading(router: APIRouter, services: Services) -> None:
     async def show(request: Request, principal: Staff) -> Response:
         asked = await read_json(request, RevealRequest)
         tokens = [item.token for item in asked.items]
-        items = await reveal(
-            vault, principal, purpose=asked.purpose, tokens=tokens, request_id=new_request_id()
-        )
+        items = await reveal(vault, principal, purpose=asked.purpose, tokens=tokens, request_id=new_request_id())
         return answer({"items": items})
 
     @router.post("/frames/api/search")

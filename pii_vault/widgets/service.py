@@ -25,9 +25,7 @@ class RejectedFields(InvalidRequest):
         self.errors = errors
 
 
-async def masks(
-    vault: Vault, principal: Principal, *, purpose: str, tokens: Sequence[str]
-) -> list[RevealResult]:
+async def masks(vault: Vault, principal: Principal, *, purpose: str, tokens: Sequence[str]) -> list[RevealResult]:
     """Masks for one screen.
 
     A role to which the purpose opens no class at all gets a refusal per cell instead of one for the request:
@@ -54,8 +52,7 @@ def purposes_to_reveal(vault: Vault, principal: Principal, *, tokens: Sequence[s
             class_id
             for class_id in classes
             if any(
-                vault.matrix.cell(role, purpose.id, class_id, "reveal").outcome == "allow"
-                for role in principal.roles
+                vault.matrix.cell(role, purpose.id, class_id, "reveal").outcome == "allow" for role in principal.roles
             )
         ]
         if opened:
@@ -86,9 +83,7 @@ async def collect(
         )
         for item in values
     ]
-    results = await tokenise(
-        vault, principal, items, request_id=new_request_id(), idempotency_key=idempotency_key
-    )
+    results = await tokenise(vault, principal, items, request_id=new_request_id(), idempotency_key=idempotency_key)
     errors = [
         {"pointer": f"/items/{position}/value", "detail": result.error, "code": result.error}
         for position, result in enumerate(results)
@@ -108,8 +103,6 @@ def _check(vault: Vault, values: Sequence[CollectedValue]) -> None:
         try:
             normalise(vault.classes.get(item.class_id), item.value)
         except InvalidValue as error:
-            errors.append(
-                {"pointer": f"/items/{position}/value", "detail": error.detail, "code": "invalid_value"}
-            )
+            errors.append({"pointer": f"/items/{position}/value", "detail": error.detail, "code": "invalid_value"})
     if errors:
         raise RejectedFields(errors)

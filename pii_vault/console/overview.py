@@ -1,0 +1,92 @@
+"""The first page: what the log, its witness and the staff are like now."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from pii_vault.access.conditions import MOSCOW
+from pii_vault.access.principal import Principal
+from pii_vault.audit import query
+from pii_vault.console.repository import COUNTED, ConsoleRepository
+from pii_vault.console.words import DECISIONS, STAFF_STATES, VERBS, colour, word
+from pii_vault.vault import Vault
+from pii_vault.web import Language, translator
+
+
+@dataclass(frozen=True, slots=True)
+class WitnessView:
+    title: str
+    detail: str
+    colour: str
+
+
+@dataclass(frozen=True, slots=True)
+class DayLine:
+    verb: str
+    decision: str
+    colour: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLine:
+    id: str
+    alias: str
+    role: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class OverviewView:
+    log_size: int
+    witness: WitnessView
+    subjects: str
+    values: str
+    matrix_version: str
+    day: tuple[DayLine, ...]
+    staff: tuple[StaffLine, ...]
+
+
+async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -> OverviewView:
+    repository = ConsoleRepository(vault)
+    log = await repository.log_state()
+    lag = await query.witness_lag(vault.pool)
+    subjects, values = await repository.counts(principal.tenant)
+    day = await query.counts(vault.pool, tenant=principal.tenant, since=vault.clock() - timedelta(days=1))
+    cosigned_at = "" if log.cosigned_at is None else f"{log.cosigned_at.astimezone(MOSCOW):%d.%m.%Y %H:%M:%S}"
+    return OverviewView(
+        log_size=log.size,
+        witness=_witness(lag, cosigned=log.cosigned, cosigned_at=cosigned_at, lang=lang),
+        subjects=_counted(subjects),
+        values=_counted(values),
+        matrix_version=vault.matrix.version,
+        day=tuple(
+            DayLine(
+                word(VERBS, line.verb, lang), word(DECISIONS, line.decision, lang), colour(line.decision), line.records
+            )
+            for line in sorted(day, key=lambda line: -line.records)
+        ),
+        staff=tuple(
+            StaffLine(row.id, row.alias, _role(vault, row.role, lang), word(STAFF_STATES, row.state, lang))
+            for row in await repository.staff(principal.tenant)
+        ),
+    )
+
+
+def _witness(lag: query.WitnessLag, *, cosigned: int, cosigned_at: str, lang: Language) -> WitnessView:
+    t = translator(lang)
+    waiting = t(f"ждут заверения: {lag.records}", f"waiting for the witness: {lag.records}")
+    if cosigned == 0:
+        return WitnessView(t("Ещё не заверен", "Not cosigned yet"), waiting, "yellow")
+    last = t(f"заверено записей: {cosigned}, {cosigned_at}", f"records cosigned: {cosigned}, {cosigned_at}")
+    if lag.silent:
+        return WitnessView(t("Свидетель молчит", "The witness is silent"), f"{last}; {waiting}", "red")
+    return WitnessView(t("Заверяет", "Cosigning"), f"{last}; {waiting}" if lag.records else last, "green")
+
+
+def _counted(number: int) -> str:
+    return f"{number:,}".replace(",", "\u202f") + ("+" if number >= COUNTED else "")
+
+
+def _role(vault: Vault, role: str, lang: Language) -> str:
+    known = vault.matrix.roles.get(role)
+    return known.title[lang] if known is not None else role

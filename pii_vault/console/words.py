@@ -1,0 +1,90 @@
+"""Names of what the console shows, in Russian and English. An id without a name is shown as it is."""
+
+from typing import Final
+
+from pii_vault.web import Language
+
+Words = dict[str, tuple[str, str]]
+
+VERBS: Final[Words] = {
+    "reveal": ("Показ значения", "Value shown"),
+    "mask": ("Показ маски", "Mask shown"),
+    "search": ("Поиск", "Search"),
+    "tokenise": ("Запись данных", "Data stored"),
+    "match": ("Узнавание покупателя", "Buyer matched"),
+    "relay": ("Отправка", "Relay"),
+    "export": ("Выгрузка", "Export"),
+    "erase": ("Уничтожение", "Erasure"),
+    "audit": ("Просмотр журнала", "Log read"),
+    "signin": ("Вход", "Sign-in"),
+    "signin_password": ("Вход: пароль", "Sign-in: password"),
+    "second_factor": ("Вход: второй фактор", "Sign-in: second factor"),
+    "session_end": ("Конец сеанса", "Session ended"),
+    "invitation": ("Приглашение", "Invitation"),
+}
+ACTIONS: Final[Words] = {
+    "reveal": ("Видеть значение", "See the value"),
+    "mask": ("Видеть маску", "See a mask"),
+    "search": ("Искать", "Search"),
+    "tokenise": ("Записывать", "Store"),
+    "relay": ("Отправлять, не видя", "Send without seeing"),
+    "export": ("Выгружать", "Export"),
+    "erase": ("Уничтожать", "Erase"),
+    "audit": ("Читать журнал", "Read the log"),
+}
+DECISIONS: Final[Words] = {
+    "allow": ("Разрешено", "Allowed"),
+    "mask": ("Только маска", "Mask only"),
+    "deny": ("Отказано", "Denied"),
+    "forbidden": ("Отказано", "Denied"),
+    "budget_exceeded": ("Лимит исчерпан", "Over budget"),
+    "log_closed": ("Отказано", "Denied"),
+    "locked_out": ("Приостановлено", "Locked out"),
+    "ended_by_person": ("Завершён самим", "Ended by the person"),
+    "code_replayed": ("Повтор кода", "Code replayed"),
+}
+OUTCOMES: Final[Words] = {
+    "value": ("значение", "value"),
+    "mask": ("маска", "mask"),
+    "found": ("найдено", "found"),
+    "stored": ("записано", "stored"),
+    "token": ("записано", "stored"),
+    "denied": ("отказано", "denied"),
+    "consent_missing": ("нет согласия", "no consent"),
+    "blocked": ("заблокировано", "blocked"),
+    "erased": ("удалено", "erased"),
+    "unknown_token": ("нет такого токена", "unknown token"),
+    "malformed_token": ("испорченный токен", "malformed token"),
+    "unknown_class": ("неизвестный класс", "unknown class"),
+    "invalid_value": ("не подходит классу", "invalid value"),
+    "tampered_ciphertext": ("нарушена целостность", "integrity broken"),
+    "existing": ("уже было", "already there"),
+    "new": ("новое", "new"),
+}
+CELL: Final[Words] = {
+    "allow": ("Значение", "Value"),
+    "mask": ("Маска", "Mask"),
+    "deny": ("Нет", "No"),
+}
+STAFF_STATES: Final[Words] = {
+    "invited": ("приглашён", "invited"),
+    "active": ("работает", "active"),
+    "disabled": ("отключён", "disabled"),
+}
+SUBJECT_STATES: Final[Words] = {
+    "a": ("данные хранятся", "data are kept"),
+    "b": ("обработка заблокирована", "processing is blocked"),
+    "e": ("данные уничтожены", "data were destroyed"),
+}
+COLOURS: Final = {"allow": "green", "value": "green", "found": "green", "mask": "yellow"}
+
+
+def word(words: Words, id_: str, lang: Language) -> str:
+    """The name of an id, or the id itself where nobody has named it."""
+    ru, en = words.get(id_, (id_, id_))
+    return en if lang == "en" else ru
+
+
+def colour(outcome: str) -> str:
+    """Tabler's colour of an outcome; a refusal of any kind is red."""
+    return COLOURS.get(outcome, "red")
