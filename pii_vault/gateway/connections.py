@@ -11,10 +11,9 @@ from pii_vault import store
 from pii_vault.core.envelope import open_sealed, seal
 from pii_vault.core.primitives import AesGcmCipher, derive_key
 from pii_vault.core.tokens import new_id
-from pii_vault.gateway.errors import UnknownConnection
+from pii_vault.gateway.errors import UnknownConnection, UnknownTenant
 from pii_vault.gateway.port import Connector
 from pii_vault.keys.service import KeyService, WrappedKey
-from pii_vault.vault import Vault
 
 SECRET_BYTES: Final = 32
 CACHED_SECRETS: Final = 1024
@@ -32,8 +31,9 @@ WITH made AS (
 INSERT INTO gateway_dictionary (connection_key, kind, code, title)
 SELECT made.key, k, c, t FROM made, unnest($7::text[], $8::text[], $9::text[]) AS d(k, c, t)
 """
+TENANT: Final = "SELECT key FROM tenant WHERE id = $1"
 FIND: Final = """
-SELECT c.key, c.id, c.connector FROM gateway_connection c JOIN tenant t ON t.key = c.tenant_key
+SELECT c.key FROM gateway_connection c JOIN tenant t ON t.key = c.tenant_key
 WHERE t.id = $1 AND c.disabled IS NULL AND ($2::text IS NULL OR c.id = $2)
 ORDER BY c.key LIMIT 2
 """
@@ -70,30 +70,41 @@ def _place(tenant_key: int, connection: str) -> bytes:
     return b"larets gateway secret\0" + tenant_key.to_bytes(4, "big") + connection.encode()
 
 
-async def connect(vault: Vault, connector: Connector, *, tenant: str) -> NewConnection:
-    """A new connection of a shop, with the codes every shop of that system has in its dictionary."""
-    tenant_key = await vault.tenants.key(tenant)
+async def connect(owner_url: str, keys: KeyService, connector: Connector, *, tenant: str) -> NewConnection:
+    """A new connection of a shop, with the codes every shop of that system has in its dictionary.
+
+    Done by the operator under the owner role: the runtime role can read connections, never make one.
+
+    Raises:
+        UnknownTenant: there is no such shop.
+    """
     connection = new_id("con")
     secret = secrets.token_urlsafe(SECRET_BYTES)
-    [(dek, wrapped)] = await vault.keys.generate(tenant, [_context(connection)])
-    sealed = seal(AesGcmCipher(dek), secret.encode(), aad=_place(tenant_key, connection))
-    kinds, codes = zip(*connector.seed, strict=True) if connector.seed else ((), ())
-    async with store.connection(vault.pool) as acquired:
+    acquired = await asyncpg.connect(owner_url)
+    try:
+        tenant_key = await acquired.fetchval(TENANT, tenant)
+        if tenant_key is None:
+            raise UnknownTenant
+        [(dek, wrapped)] = await keys.generate(tenant, [_context(connection)])
+        sealed = seal(AesGcmCipher(dek), secret.encode(), aad=_place(tenant_key, connection))
+        kinds, codes = zip(*connector.seed, strict=True) if connector.seed else ((), ())
         await acquired.execute(
             INSERT, connection, tenant_key, connector.id, wrapped.kek_version, wrapped.blob, sealed,
             list(kinds), list(codes), list(connector.seed.values()),
         )  # fmt: skip
+    finally:
+        await acquired.close()
     return NewConnection(connection, f"/in/{connector.id}/{tenant}/{connection}", secret)
 
 
-async def find(vault: Vault, *, tenant: str, connection: str | None = None) -> tuple[int, str]:
-    """Key and id of the named connection, or of the only one the shop has. Raises UnknownConnection."""
-    rows = await store.fetch(vault.pool, FIND, tenant, connection)
+async def find(pool: asyncpg.Pool, *, tenant: str, connection: str | None = None) -> int:
+    """The key of the named connection, or of the only one the shop has. Raises UnknownConnection."""
+    rows = await store.fetch(pool, FIND, tenant, connection)
     if len(rows) > 1:
         raise UnknownConnection("This shop has several connections: name one with --connection.")
     if not rows:
         raise UnknownConnection
-    return int(rows[0]["key"]), str(rows[0]["id"])
+    return int(rows[0]["key"])
 
 
 class Connections:

@@ -49,8 +49,15 @@ class UnknownConnector(GatewayError):
     code = "unknown_connector"
 
 
+class UnknownTenant(GatewayError):
+    """There is no such shop. `larets tenant list` shows those there are."""
+
+    status_code = 404
+    code = "unknown_tenant"
+
+
 class UnknownConnection(GatewayError):
-    """This shop has no such connection. `larets shop deliveries` lists those there are."""
+    """This shop has no such connection. Make one with `larets shop connect`."""
 
     status_code = 404
     code = "unknown_connection"

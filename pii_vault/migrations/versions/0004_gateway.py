@@ -98,7 +98,7 @@ COMMENTS = {
 }
 
 GRANTS = {
-    "gateway_connection": "SELECT, INSERT, UPDATE",
+    "gateway_connection": "SELECT",
     "gateway_dictionary": "SELECT, INSERT, UPDATE, DELETE",
     "gateway_object": "SELECT, INSERT, UPDATE",
     "gateway_delivery": "SELECT, INSERT, DELETE",

@@ -37,8 +37,8 @@ class ConnectedShop:
 
 
 @pytest.fixture
-async def shop(vault: Vault) -> ConnectedShop:
-    connection = await connect(vault, CONNECTORS["woocommerce"], tenant="demo")
+async def shop(vault: Vault, vault_database: Database) -> ConnectedShop:
+    connection = await connect(vault_database.owner_url, vault.keys, CONNECTORS["woocommerce"], tenant="demo")
     return ConnectedShop(Receiver(vault, CONNECTORS), connection)
 
 

@@ -316,7 +316,7 @@ async def test_secrets_are_sealed_at_rest(shop: ConnectedShop, vault_database: D
 async def test_a_sealed_secret_moved_to_another_connection_does_not_open(
     vault: Vault, shop: ConnectedShop, vault_database: Database
 ) -> None:
-    theirs = await connect(vault, CONNECTORS["woocommerce"], tenant="demo")
+    theirs = await connect(vault_database.owner_url, vault.keys, CONNECTORS["woocommerce"], tenant="demo")
     rows(
         vault_database,
         "UPDATE gateway_connection c SET wrapped = o.wrapped, sealed = o.sealed, kek_version = o.kek_version "
