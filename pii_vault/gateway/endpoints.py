@@ -1,5 +1,8 @@
 """POST /in/{connector}/{tenant}/{connection}: where outside systems deliver."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from fastapi import APIRouter, Request, Response
 
 from pii_vault.gateway.payload import read_bounded
@@ -16,7 +19,13 @@ def build_gateway(services: Services) -> APIRouter:
     few answers they do not expect.
     """
     receiver = Receiver(services.vault, CONNECTORS)
-    router = APIRouter()
+
+    @asynccontextmanager
+    async def lifespan(_: object) -> AsyncIterator[None]:
+        yield
+        await receiver.refusals.flush()
+
+    router = APIRouter(lifespan=lifespan)
 
     @router.post("/in/{connector}/{tenant}/{connection}", include_in_schema=False)
     async def take_delivery(connector: str, tenant: str, connection: str, request: Request) -> Response:

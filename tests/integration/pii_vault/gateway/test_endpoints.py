@@ -114,3 +114,17 @@ async def test_without_the_database_it_is_503_and_comes_back(
     assert (await shop.send_async("order.created", ORDER, client=client)).status_code == 503
     rows(admin, close.replace("false", "true"))
     assert (await shop.send_async("order.created", ORDER, client=client)).status_code == 200
+
+
+async def test_refusals_counted_so_far_are_recorded_when_the_process_stops(
+    vault: Vault, shop: Shop, vault_database: Database
+) -> None:
+    app = FastAPI()
+    app.include_router(build_gateway(cast("Services", OnlyVault(vault))))
+    app.add_exception_handler(VaultError, problem)
+    async with app.router.lifespan_context(app):
+        transport = httpx.ASGITransport(app)
+        async with httpx.AsyncClient(transport=transport, base_url="http://hooks.test") as client:
+            await shop.with_secret("guess").send_async("order.created", ORDER, client=client)
+        assert rows(vault_database, "SELECT count(*) FROM audit_detail") == [(0,)]
+    assert rows(vault_database, "SELECT decision FROM audit_detail") == [("wrong_signature",)]
