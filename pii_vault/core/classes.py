@@ -4,6 +4,7 @@ The classes themselves are content: policies/classes.yaml. A class names its nor
 (pii_vault/core/normalisers.py) and its mask (pii_vault/core/masks.py).
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pii_vault.core.masks import MASKS
 from pii_vault.core.normalisers import NORMALISERS
 from pii_vault.errors import InvalidValue, PolicyError, UnknownClass
+
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # JSON can spell these, no encoding can carry them
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +127,8 @@ def normalise(field_class: FieldClass, value: str) -> str:
     """The one form in which equal values of a class are equal. Raises InvalidValue, which names no value."""
     if len(value) > field_class.max_length:
         raise InvalidValue(f"{field_class.id}: longer than {field_class.max_length} characters")
+    if not value.isascii() and _HALF_CHARACTER.search(value):
+        raise InvalidValue(f"{field_class.id}: not text that UTF-8 can hold")
     normalised = NORMALISERS[field_class.normalise](value)
     if normalised is None:
         raise InvalidValue(f"{field_class.id}: not a value of this class")

@@ -53,16 +53,16 @@ class LocalKeyring:
         return (await self._tenant(tenant)).generate(contexts)
 
     async def unwrap(self, tenant: str, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[bytes]:
-        keys = await self._tenant(tenant)
-        if any(key.kek_version not in keys.keks for _, key in wrapped):
-            keys = await self._tenant(tenant, stale=True)
-        return keys.unwrap(wrapped)
+        try:
+            return (await self._tenant(tenant)).unwrap(wrapped)
+        except UnknownTenantKey:
+            return (await self._tenant(tenant, reread=True)).unwrap(wrapped)
 
     async def index_key(self, tenant: str, class_id: str, version: int) -> bytes:
-        keys = await self._tenant(tenant)
-        if version not in keys.index_roots:
-            keys = await self._tenant(tenant, stale=True)
-        return keys.index_key(class_id, version)
+        try:
+            return (await self._tenant(tenant)).index_key(class_id, version)
+        except UnknownTenantKey:
+            return (await self._tenant(tenant, reread=True)).index_key(class_id, version)
 
     async def audit_key(self) -> bytes:
         return self._audit_key
@@ -83,9 +83,9 @@ class LocalKeyring:
         except BrokenKeyring as error:
             raise KeyServiceUnavailable(error.detail) from error
 
-    async def _tenant(self, tenant: str, *, stale: bool = False) -> TenantKeys:
+    async def _tenant(self, tenant: str, *, reread: bool = False) -> TenantKeys:
         keys = self._tenants.get(tenant)
-        if keys is None or stale:
+        if keys is None or reread:
             await asyncio.to_thread(self._reload_if_changed)
             keys = self._tenants.get(tenant)
         if keys is None:
