@@ -44,6 +44,7 @@ SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.de
 FROM pii_value v JOIN subject s ON s.id = v.subject
 WHERE v.digest = ANY($1::uuid[]) AND v.tenant_key = $2
 ORDER BY v.created, v.token
+LIMIT 20000  -- one phone typed for everybody must not fetch the whole table
 """
 
 FETCH_TOKENS = """
@@ -52,17 +53,10 @@ WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
 ORDER BY created DESC, token DESC
 """
 
-FETCH_SUBJECT_VALUES = """
-SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, v.digest
-FROM pii_value v JOIN subject s ON s.id = v.subject
-WHERE v.subject = $1 AND v.tenant_key = $2 AND v.class_key = ANY($3::smallint[])
-ORDER BY v.created, v.token
-"""
-
-FETCH_DIGEST_TOKENS = "SELECT token FROM pii_value WHERE digest = ANY($1::uuid[]) AND tenant_key = $2"
-
-FETCH_SUBJECT_TOKENS = """
-SELECT token FROM pii_value WHERE subject = $1 AND tenant_key = $2 AND class_key = ANY($3::smallint[])
+FETCH_DIGEST_TOKENS = """
+SELECT token FROM pii_value WHERE digest = ANY($1::uuid[]) AND tenant_key = $2
+ORDER BY created, token
+LIMIT 20000
 """
 
 FETCH_DEKS = """

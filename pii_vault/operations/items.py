@@ -46,12 +46,3 @@ class FoundSubject(msgspec.Struct, gc=False):
 
     subject: str
     tokens: dict[str, list[str]]
-
-
-class MatchedPerson(msgspec.Struct, gc=False):
-    """A person matched or created: token text by field class, of the given fields only."""
-
-    subject: str
-    tokens: dict[str, str]
-    created: bool
-    possible_duplicate: bool

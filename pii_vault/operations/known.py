@@ -1,11 +1,11 @@
 """Values that are stored already: found by the blind index, decrypted and compared before anything relies on them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pii_vault import store
-from pii_vault.core.classes import FieldClass, normalise
+from pii_vault.core.classes import normalise
 from pii_vault.errors import InvalidValue, TamperedCiphertext
 from pii_vault.operations.ciphers import ACTIVE, load_ciphers, open_row
 from pii_vault.vault import Vault
@@ -46,19 +46,6 @@ async def find_equal(vault: Vault, tenant: str, tenant_key: int, wanted: Mapping
             known = Known(row[0], row[1], row[3], row[4], row[6])
             found.values.setdefault(place, []).append(known)
     return found
-
-
-async def values_of_subject(
-    vault: Vault, tenant: str, tenant_key: int, subject: bytes, classes: Iterable[FieldClass]
-) -> tuple[dict[tuple[int, str], list[Known]], set[bytes]]:
-    """All values of a subject in these classes: (class key, normal form) → values; and every token looked at."""
-    keys = [field_class.key for field_class in classes]
-    rows = await store.fetch(vault.pool, store.FETCH_SUBJECT_VALUES, subject, tenant_key, keys)
-    values: dict[tuple[int, str], list[Known]] = {}
-    for row, normal in await _open(vault, tenant, tenant_key, rows):
-        known = Known(row[0], row[1], row[3], row[4], row[6])
-        values.setdefault((row[2], normal), []).append(known)
-    return values, {row[0] for row in rows}
 
 
 async def _open(vault: Vault, tenant: str, tenant_key: int, rows: list[Any]) -> list[tuple[Any, str]]:

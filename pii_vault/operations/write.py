@@ -36,9 +36,6 @@ class Guard:
     locks: set[int] = field(default_factory=set)
     digests: list[bytes] = field(default_factory=list)
     digest_tokens: set[bytes] = field(default_factory=set)
-    subject: bytes | None = None
-    subject_classes: list[int] = field(default_factory=list)
-    subject_tokens: set[bytes] = field(default_factory=set)
 
     def lock(self, name: bytes) -> None:
         """`name` is a keyed hash or an id: already evenly spread."""
@@ -51,10 +48,6 @@ class Guard:
         if self.digests:
             rows = await connection.fetch(store.FETCH_DIGEST_TOKENS, self.digests, tenant_key)
             if {row[0] for row in rows} != self.digest_tokens:
-                raise PlanOutdatedError
-        if self.subject is not None:
-            rows = await connection.fetch(store.FETCH_SUBJECT_TOKENS, self.subject, tenant_key, self.subject_classes)
-            if {row[0] for row in rows} != self.subject_tokens:
                 raise PlanOutdatedError
 
 

@@ -173,7 +173,7 @@ async def test_a_blocked_subject_is_not_shown(vault: Vault, vault_database: Data
 async def test_the_record_holds_counts_and_no_value(vault: Vault, vault_database: Database) -> None:
     phone, name = await take(vault, phone=PHONE, name="Анна")
     await look(vault, "marketer", phone, name, "tok_x")
-    everything = str(rows(vault_database, "SELECT * FROM audit_head")) + str(
+    everything = str(rows(vault_database, "SELECT * FROM audit_log")) + str(
         rows(vault_database, "SELECT * FROM audit_detail")
     )
     assert PHONE not in everything

@@ -1,0 +1,97 @@
+"""Who calls the API: a program by its client certificate, or a holder of a token of audience `vault`."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from starlette.types import Scope
+
+from pii_vault import store
+from pii_vault.access.principal import Principal
+from pii_vault.errors import TenantRefused, Unauthenticated
+from pii_vault.protocol import PEER, Peer
+from pii_vault.services import StaffSessions
+from pii_vault.vault import Vault
+
+CLIENT_SECONDS = 5.0
+_NO_TENANT = "Name one of your tenants in the Larets-Tenant header."
+_TENANT_FROM_SESSION = "A person's tenant comes from the session: send no Larets-Tenant header."
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """`purposes` are those a program was registered for; None for people, whom the policies alone bound."""
+
+    principal: Principal
+    purposes: frozenset[str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Client:
+    tenants: frozenset[str]
+    roles: tuple[str, ...]
+    purposes: frozenset[str]
+
+
+class Authenticator:
+    def __init__(
+        self, vault: Vault, sessions: StaffSessions, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._vault = vault
+        self._sessions = sessions
+        self._monotonic = monotonic
+        self._clients: dict[Peer, tuple[float, _Client]] = {}
+        self._callers: dict[tuple[Peer, str], Caller] = {}
+
+    async def caller(self, scope: Scope) -> Caller:
+        """The authenticated caller of this request.
+
+        Raises:
+            Unauthenticated, TenantRefused, StoreUnavailable.
+        """
+        authorization = tenant = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = value
+            elif name == b"larets-tenant":
+                tenant = value.decode("latin-1")
+        peer: Peer | None = scope.get(PEER)
+        if peer is not None:
+            return await self._program(peer, tenant)
+        if tenant is not None:
+            raise TenantRefused(_TENANT_FROM_SESSION)
+        if authorization is None or not authorization[:7].lower() == b"bearer ":
+            raise Unauthenticated
+        principal = await self._sessions.principal_from_bearer(authorization[7:].decode("latin-1").strip())
+        return Caller(principal, None)
+
+    async def _program(self, peer: Peer, tenant: str | None) -> Caller:
+        now = self._monotonic()
+        known = self._clients.get(peer)
+        if known is None or known[0] < now:
+            rows = await store.fetch(self._vault.pool, store.FETCH_SERVICE_CLIENT, *peer)
+            for key in [key for key in self._callers if key[0] == peer]:
+                del self._callers[key]
+            if not rows:
+                self._clients.pop(peer, None)
+                raise Unauthenticated("This certificate is not registered. Ask the operator of the vault.")
+            row = rows[0]
+            client = _Client(frozenset(row[0]), tuple(row[1]), frozenset(row[2]))
+            known = self._clients[peer] = (now + CLIENT_SECONDS, client)
+        client = known[1]
+        if tenant is None or tenant not in client.tenants:
+            raise TenantRefused(_NO_TENANT)
+        caller = self._callers.get((peer, tenant))
+        if caller is None:
+            contour = cast('Literal["private", "public"]', peer.trust_domain)
+            principal = Principal(
+                kind="service",
+                id=peer.name,
+                tenant=tenant,
+                roles=client.roles,
+                contour=contour,
+                label=peer.name,
+            )
+            caller = self._callers[peer, tenant] = Caller(principal, client.purposes)
+        return caller

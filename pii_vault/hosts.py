@@ -1,0 +1,129 @@
+"""The vault's applications: which host and which listener serves what. The composition root behind main.py."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from fastapi import APIRouter, FastAPI
+from sqlalchemy import create_engine
+from sqlalchemy.orm import sessionmaker
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pii_vault.api import openapi
+from pii_vault.api.auth import Authenticator
+from pii_vault.api.body import LimitedBodies
+from pii_vault.api.health import build_health, build_service_pages
+from pii_vault.api.hot import HotEndpoints
+from pii_vault.assemble import open_vault
+from pii_vault.config import VaultSettings
+from pii_vault.console.endpoints import build_console
+from pii_vault.errors import MisdirectedRequest
+from pii_vault.gateway.endpoints import build_gateway
+from pii_vault.identity.endpoints import build_console_signin, build_identity, build_identity_service
+from pii_vault.identity.sessions import build_staff_sessions
+from pii_vault.keys.service import KeyService
+from pii_vault.problems import SafeErrors, install, problem
+from pii_vault.services import Services
+from pii_vault.web import BrowserGuard, build_site
+from pii_vault.widgets.endpoints import build_frames
+
+Routes = Mapping[str, Callable[[Scope, Receive, Send], Awaitable[None]]]
+
+
+class ByHost:
+    """Dispatches by the Host header; an unknown host gets 421, whatever it asks for."""
+
+    def __init__(self, apps: Mapping[str, ASGIApp]) -> None:
+        """`apps`: origin → application."""
+        self._apps = {urlsplit(origin).netloc.lower().encode(): app for origin, app in apps.items()}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        hosts = [value.lower() for name, value in scope["headers"] if name == b"host"]
+        app = self._apps.get(hosts[0]) if len(hosts) == 1 else None
+        if app is None:
+            app = problem(MisdirectedRequest())
+        await app(scope, receive, send)
+
+
+class ByPath:
+    """The hot endpoints first, by exact path; everything else goes on to the application behind."""
+
+    def __init__(self, hot: Routes, app: ASGIApp) -> None:
+        self._hot = hot
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._hot.get(scope["path"])
+        if endpoint is None:
+            await self._app(scope, receive, send)
+        else:
+            await endpoint(scope, receive, send)
+
+
+@asynccontextmanager
+async def applications(
+    settings: VaultSettings, keys: KeyService, metrics_dir: Path | None
+) -> AsyncIterator[Sequence[ASGIApp]]:
+    """The browser listener's application and the service listener's, on this event loop.
+
+    Raises:
+        PolicyError, StoreUnavailable, KeyServiceUnavailable.
+    """
+    engine = create_engine(
+        settings.database_url.replace("postgresql://", "postgresql+psycopg://", 1),
+        pool_size=4,
+        max_overflow=4,
+        pool_timeout=3,
+        pool_pre_ping=True,
+        hide_parameters=True,
+        connect_args={"connect_timeout": 3},
+    )
+    async with open_vault(settings.database_url, keys, settings.policies_dir) as vault:
+        sessions = sessionmaker(engine, expire_on_commit=False)
+        staff = build_staff_sessions(settings, vault, sessions)
+        services = Services(settings, vault, sessions, staff)
+        authenticator = Authenticator(vault, staff)
+        hot = HotEndpoints(vault, authenticator).routes
+        pages = build_service_pages(vault, authenticator, metrics_dir)
+        try:
+            yield [
+                SafeErrors(_browser(services, hot, pages)),
+                SafeErrors(_service(services, hot, pages)),
+            ]
+        finally:
+            engine.dispose()
+
+
+def _browser(services: Services, hot: Routes, pages: APIRouter) -> ASGIApp:
+    origins = services.settings.origins
+    health = build_health(services.vault)
+    vault = _app("Larets vault", [health, pages, build_identity(services), build_frames(services), build_site()])
+    console = _app("Larets console", [health, build_console_signin(services), build_console(services), build_site()])
+    hooks = _app("Larets hooks", [health, build_gateway(services)])
+    return ByHost(
+        {
+            origins["vault"]: ByPath(hot, BrowserGuard(LimitedBodies(vault), origin=origins["vault"])),
+            origins["console"]: BrowserGuard(LimitedBodies(console), origin=origins["console"]),
+            origins["hooks"]: LimitedBodies(hooks),
+        }
+    )
+
+
+def _service(services: Services, hot: Routes, pages: APIRouter) -> ASGIApp:
+    app = _app(
+        "Larets vault, service listener",
+        [build_health(services.vault), pages, build_identity_service(services)],
+    )
+    return ByPath(hot, LimitedBodies(app))
+
+
+def _app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
+    """Interactive documentation is off: its page would need scripts from elsewhere."""
+    app = FastAPI(title=title, version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    install(app)
+    for router in routers:
+        app.include_router(router)
+    if any(route.path == "/v1/audit/checkpoint" for router in routers for route in router.routes):  # type: ignore[attr-defined]
+        openapi.describe(app)
+    return app
