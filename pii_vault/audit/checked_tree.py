@@ -36,7 +36,7 @@ class CheckedTiles:
         if len(hashes) == _FULL:
             self._compare(level, index, bytes(hashes), signed=None)
             self._levels[level] = (index + 1, bytearray())
-            self._append(level + 1, proof.range_root((0, proof.TILE_WIDTH), {(0, 0): bytes(hashes)}))
+            self._append(level + 1, proof.tile_root(bytes(hashes)))
 
     def _compare(self, level: int, index: int, computed: bytes, *, signed: int | None) -> None:
         """A tile reaches as far as the newest checkpoint; what it holds must be what was computed."""
@@ -138,4 +138,6 @@ class CheckedCheckpoints:
         if self._outside is not None:
             text = f"the witness cosigned this size, but {records} records are stored"
             self._report("truncated", self._outside.size, text)
+
+    def close(self) -> None:
         self._cursor.close()

@@ -77,7 +77,7 @@ def extend_tiles(size: int, edge: Tiles, leaves: Iterable[bytes]) -> dict[Tile, 
             grown[tile] = bytearray(_edge(edge, tile, place))
         grown[tile] += digest
         if len(grown[tile]) == TILE_WIDTH * HASH_BYTES:
-            append(level + 1, place // TILE_WIDTH, _perfect_root(_split(bytes(grown[tile]))))
+            append(level + 1, place // TILE_WIDTH, tile_root(bytes(grown[tile])))
 
     for place, leaf in enumerate(leaves, start=size):
         append(0, place, leaf)
@@ -103,6 +103,11 @@ def range_root(wanted: Range, tiles: Tiles) -> bytes:
     """MTH over leaves [start, end), where start is a multiple of the power of two that covers the range."""
     parts = [_perfect_hash(start, height, tiles) for start, height in _perfect_parts(wanted)]
     return _fold(parts) if parts else EMPTY_ROOT
+
+
+def tile_root(hashes: bytes) -> bytes:
+    """The root of a full tile, which is a place in the tile above it."""
+    return _perfect_root(_split(hashes))
 
 
 def _perfect_parts(wanted: Range) -> Iterator[tuple[int, int]]:

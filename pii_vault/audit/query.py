@@ -13,7 +13,8 @@ from pii_vault.audit.record import SubjectHasher
 SILENCE_SECONDS: Final = 300
 MOST_ROWS: Final = 200
 
-_COLUMNS: Final = "idx, at, principal_kind, principal, verb, purpose, decision, counts::text AS counts, cardinality(subjects) AS subjects"
+_COLUMNS: Final = """idx, at, principal_kind, principal, verb, purpose, decision, counts::text AS counts,
+       cardinality(subjects) AS subjects"""
 _PAGE: Final = f"""
 SELECT {_COLUMNS} FROM audit_detail
 WHERE tenant = $1 AND idx < $2

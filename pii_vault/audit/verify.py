@@ -5,6 +5,7 @@ the database: hashes are computed from the records' bytes, signatures are checke
 """
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final
@@ -101,9 +102,11 @@ def verify_log(
     with psycopg.connect(database_url, row_factory=namedtuple_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        checkpoints = CheckedCheckpoints(connection, report.add, log_key=log_key, witness_key=witness_key)
-        checkpoints.expect(witness_note)
-        _Walk(connection, report, checkpoints, progress).run()
+        with closing(
+            CheckedCheckpoints(connection, report.add, log_key=log_key, witness_key=witness_key)
+        ) as checkpoints:
+            checkpoints.expect(witness_note)
+            _Walk(connection, report, checkpoints, progress).run()
     report.checkpoints, report.witnessed = checkpoints.count, checkpoints.witnessed
     return report
 
