@@ -41,7 +41,7 @@ class LazyGroup(TyperGroup):
             return None
         module_name, summary = COMMANDS[cmd_name]
         cli: Any = importlib.import_module(module_name).cli
-        command = typer.main.get_group(cli) if len(cli.registered_commands) != 1 else typer.main.get_command(cli)
+        command = typer.main.get_command(cli)
         command.name = cmd_name
         command.short_help = summary
         return command

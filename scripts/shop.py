@@ -64,7 +64,7 @@ async def _record(vault: Vault, tenant: str, verb: str) -> None:
 def connect_(
     system: Annotated[str, typer.Argument(help=" | ".join(CONNECTORS))],
     tenant: TenantOption,
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """A new inbound address for the shop's system. Its secret is shown this once."""
 
@@ -110,9 +110,9 @@ def import_(
 @cli.command()
 def deliveries(
     tenant: TenantOption,
-    dead: Annotated[bool, typer.Option("--dead", help="only those the CRM refused for good")] = False,  # noqa: FBT002  a switch
+    dead: Annotated[bool, typer.Option("--dead", help="only those the CRM refused for good")] = False,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """The newest deliveries and what became of their events."""
     rows = _with_pool(lambda pool: list_deliveries(pool, tenant=tenant, dead_only=dead, limit=limit))

@@ -1,6 +1,6 @@
 """`larets staff`: the people of a shop. WHO is an id, an alias or a login."""
 
-from typing import Annotated, Any, cast
+from typing import Annotated, Any
 
 import typer
 
@@ -32,7 +32,7 @@ def invite_(
     tenant: TenantOption,
     role: RoleText,
     alias: Annotated[str, typer.Option(help="work name, shown in the CRM: no personal data")],
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """A link, good once and for 48 hours, with which the person sets a password and a second factor."""
     chosen = _role(role)
@@ -61,7 +61,7 @@ def role_(
     who: Who,
     role: Annotated[str, typer.Argument(help=" | ".join(ROLES))],
     tenant: TenantOption,
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """Give a person another role. The vault obeys within seconds, the CRM within five minutes."""
     chosen = _role(role)
@@ -77,19 +77,19 @@ def role_(
 
 
 @cli.command()
-def disable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def disable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
     """End all sessions of a person and let nobody in under this login."""
     _show(run(lambda local: _enable(local, who, tenant, enabled=False)), as_json=as_json)
 
 
 @cli.command()
-def enable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def enable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
     """Let a disabled person in again."""
     _show(run(lambda local: _enable(local, who, tenant, enabled=True)), as_json=as_json)
 
 
 @cli.command("list")
-def list_(tenant: TenantOption, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def list_(tenant: TenantOption, as_json: Json = False) -> None:
     """The people of a shop."""
 
     async def act(local: LocalIssuer) -> list[dict[str, Any]]:
@@ -109,7 +109,7 @@ def list_(tenant: TenantOption, as_json: Json = False) -> None:  # noqa: FBT002 
 
 
 @cli.command("reset-second-factor")
-def reset(who: Who, tenant: TenantOption, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def reset(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
     """For a lost phone: ends all sessions and gives a link to enrol a new second factor with the same password."""
 
     async def act(local: LocalIssuer) -> dict[str, Any]:
@@ -130,7 +130,7 @@ def sessions(
     who: Who,
     tenant: TenantOption,
     end: Annotated[str, typer.Option(help="end this session, or `all`")] = "",
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """Where a person is signed in; with --end, end it. The vault obeys with the next request."""
 
@@ -179,7 +179,7 @@ async def _enable(local: LocalIssuer, who: str, tenant: str, *, enabled: bool) -
 def _role(text: str) -> Role:
     if text not in ROLES:
         fail(f"there is no role {text}", hint=f"take one of: {', '.join(ROLES)}")
-    return cast("Role", text)
+    return text
 
 
 def _row(staff: Staff) -> dict[str, Any]:

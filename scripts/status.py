@@ -45,7 +45,7 @@ def describe(instance: Instance) -> dict[str, Any]:
     contours["private"]["console_url"] = instance.console_origin
     contours["private"]["service_url"] = f"https://127.0.0.1:{instance.ports.service}"
     demo = instance.demo
-    inbound = {"woocommerce": demo["woocommerce_url"]} if "woocommerce_url" in demo else {}
+    inbound = {"woocommerce": f"{instance.hooks_origin}{demo['woocommerce_path']}"} if demo else {}
     versions = {"larets": version("larets"), "python": platform.python_version(), "postgresql": "18"}
     return contours | {"demo": {"tenant": demo.get("tenant"), "inbound": inbound}, "versions": versions}
 

@@ -20,7 +20,7 @@ NOBODY = "none"
 def create(
     tenant: TenantId,
     title: Annotated[str, typer.Option(help="the shop's name, shown to its staff")],
-    as_json: Json = False,  # noqa: FBT002  a switch
+    as_json: Json = False,
 ) -> None:
     """Make a shop and its keys. Repeating it finishes what an interrupted run began."""
 
@@ -38,19 +38,19 @@ def create(
 
 
 @cli.command()
-def suspend(tenant: TenantId, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def suspend(tenant: TenantId, as_json: Json = False) -> None:
     """Stop sign-in, sessions, API and gateway of a shop within five seconds. Nothing is deleted."""
     _set_status(tenant, active=False, as_json=as_json)
 
 
 @cli.command()
-def resume(tenant: TenantId, as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def resume(tenant: TenantId, as_json: Json = False) -> None:
     """Let a suspended shop work again."""
     _set_status(tenant, active=True, as_json=as_json)
 
 
 @cli.command("list")
-def list_(as_json: Json = False) -> None:  # noqa: FBT002  a switch
+def list_(as_json: Json = False) -> None:
     """All shops."""
 
     async def act(local: LocalIssuer) -> list[dict[str, Any]]:
@@ -70,8 +70,7 @@ def list_(as_json: Json = False) -> None:  # noqa: FBT002  a switch
 
 def _set_status(tenant: str, *, active: bool, as_json: bool) -> None:
     async def act(local: LocalIssuer) -> None:
-        status = "active" if active else "suspended"
-        await set_tenant_status(local.instance.vault_database_url, tenant, status)
+        await set_tenant_status(local.instance.vault_database_url, tenant, "active" if active else "suspended")
         await local.record(NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
 
     run(act)

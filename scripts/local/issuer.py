@@ -42,8 +42,8 @@ class LocalIssuer:
 
 
 @asynccontextmanager
-async def open_issuer() -> AsyncIterator[LocalIssuer]:
-    instance = load()
+async def open_issuer(instance: Instance | None = None) -> AsyncIterator[LocalIssuer]:
+    instance = instance or load()
     settings = instance.vault_settings()
     keys = open_keys(settings)
     sessions = open_sessions(instance.vault_database_url, size=2)
@@ -55,11 +55,11 @@ async def open_issuer() -> AsyncIterator[LocalIssuer]:
         sessions.kw["bind"].dispose()
 
 
-def run(act: Callable[[LocalIssuer], Awaitable[T]]) -> T:
-    """Run one act on the local issuer; an error of the vault ends the command with its message."""
+def run(act: Callable[[LocalIssuer], Awaitable[T]], *, instance: Instance | None = None) -> T:
+    """Run one act on an issuer, this checkout's unless another is given; an error ends the command with its message."""
 
     async def main() -> T:
-        async with open_issuer() as local:
+        async with open_issuer(instance) as local:
             return await act(local)
 
     try:

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 import httpx
@@ -105,7 +106,7 @@ def start_services(instance: Instance, contours: Sequence[Contour]) -> list[str]
     for service in wanted:
         start(instance, service)
     for service in wanted:
-        wait_until(lambda service=service: ready(instance, service), instance=instance, service=service)
+        wait_until(partial(ready, instance, service), instance=instance, service=service)
     return started
 
 

@@ -1,0 +1,110 @@
+"""The demo shop of a local instance: a tenant, its staff, its connection to a WooCommerce shop."""
+
+import json
+import secrets
+from typing import Any, Final
+
+from sqlalchemy.orm import Session
+
+from pii_vault.gateway.connections import connect, find
+from pii_vault.gateway.dictionary import Entry, import_entries
+from pii_vault.gateway.registry import get_connector
+from pii_vault.identity.models import Role
+from pii_vault.identity.seed import seed_staff
+from pii_vault.identity.staff import set_title
+from pii_vault.identity.totp import new_secret
+from pii_vault.operations.registry import create_tenant, register_service_client
+from scripts.local.instance import Instance
+from scripts.local.issuer import LocalIssuer, run
+from scripts.local.keys import CRM, PROGRAM
+from scripts.local.shop import GOODS, Shop
+
+TENANT: Final = "demo"
+TITLE: Final = "Лавка «Ларец»"
+CONNECTOR: Final = "woocommerce"
+STAFF: Final[dict[Role, str]] = {
+    "owner": "Владелец",
+    "sales": "Продавец 1",
+    "marketer": "Маркетолог 1",
+    "warehouse": "Склад 1",
+    "officer": "Ответственный за данные",
+}
+PROGRAM_PURPOSES: Final = ("order_processing", "delivery", "support", "marketing", "accounting", "subject_request")
+METHODS: Final = (Entry("delivery", "flat_rate", "Курьер до двери"), Entry("payment", "cod", "Оплата при получении"))
+
+
+def seed(instance: Instance) -> dict[str, Any]:
+    """Make the demo shop once; later calls give what the first one made.
+
+    Returns:
+        tenant, woocommerce_path, woocommerce_secret, staff: role → login, password, totp, id. Kept in a 0600 file.
+    """
+    path = instance.secrets("private") / "demo.json"
+    if path.exists():
+        return dict(json.loads(path.read_text()))
+    made = run(_make, instance=instance)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps(made, ensure_ascii=False, indent=2))
+    return made
+
+
+async def _make(local: LocalIssuer) -> dict[str, Any]:
+    owner_url = local.instance.vault_database_url
+    await create_tenant(owner_url, local.keys, TENANT)
+    with local.sessions.begin() as db:
+        set_title(db, TENANT, TITLE)
+        staff = {role: _person(local, db, role, alias) for role, alias in STAFF.items()}
+    await register_service_client(
+        owner_url, trust_domain="public", cn=CRM, tenants=[TENANT], roles=["public_service"], purposes=[]
+    )
+    await register_service_client(
+        owner_url,
+        trust_domain="private",
+        cn=PROGRAM,
+        tenants=[TENANT],
+        roles=["program"],
+        purposes=list(PROGRAM_PURPOSES),
+    )
+    connection = await connect(owner_url, local.keys, get_connector(CONNECTOR), tenant=TENANT)
+    key = await find(local.vault.pool, tenant=TENANT, connection=connection.id)
+    await import_entries(local.vault.pool, connection_key=key, entries=_dictionary())
+    return {
+        "tenant": TENANT,
+        "woocommerce_path": connection.path,
+        "woocommerce_secret": connection.secret,
+        "staff": staff,
+    }
+
+
+def _person(local: LocalIssuer, db: Session, role: Role, alias: str) -> dict[str, str]:
+    made = {"login": f"demo-{role}", "password": secrets.token_urlsafe(12), "totp": new_secret()}
+    issuer = local.issuer
+    staff_id = seed_staff(
+        db,
+        keys=issuer.keys,
+        passwords=issuer.passwords,
+        now=issuer.now(),
+        tenant=TENANT,
+        alias=alias,
+        login=made["login"],
+        role=role,
+        password=made["password"],
+        totp_secret=made["totp"],
+    )
+    return made | {"id": staff_id}
+
+
+def _dictionary() -> list[Entry]:
+    """The demo shop's goods, by id and by SKU, and its own words for delivery and payment."""
+    by_id = [Entry("goods", str(number), title) for number, _, title, _ in GOODS]
+    by_sku = [Entry("sku", sku, title) for _, sku, title, _ in GOODS]
+    return [*by_id, *by_sku, *METHODS]
+
+
+def shop_of(instance: Instance, demo: dict[str, Any]) -> Shop:
+    """The demo shop as a sender of webhooks, to the gateway's loopback address."""
+    return Shop(
+        url=f"http://127.0.0.1:{instance.ports.vault}{demo['woocommerce_path']}",
+        secret=demo["woocommerce_secret"],
+        host=instance.hooks_origin.partition("://")[2],
+    )

@@ -1,0 +1,71 @@
+"""`larets up`: start both contours, make the demo shop, bring one order through, say where to click."""
+
+import time
+from dataclasses import replace
+from typing import Annotated, Final, Literal
+
+import typer
+
+from scripts.local.instance import CONTOURS, Contour, Instance, InstanceProblem, Ports, load_or_create
+from scripts.local.processes import SERVICES, running
+from scripts.local.start import alone, bring_up
+from scripts.voice import result, say
+
+cli = typer.Typer()
+
+ORDER_NUMBER: Final = 1001
+BUYER_SEED: Final = 1001
+
+
+@cli.command()
+def up(
+    *,
+    contour: Annotated[Literal["both", "private"], typer.Option(help="private: the vault alone")] = "both",
+    port_base: Annotated[int | None, typer.Option(min=1024, max=65000, help="first of the ports to use")] = None,
+) -> None:
+    """Start what does not run yet. Safe to repeat: a running instance is left as it is."""
+    started = time.monotonic()
+    instance = _with_ports(load_or_create(), port_base)
+    contours: tuple[Contour, ...] = CONTOURS if contour == "both" else ("private",)
+    with alone(instance):
+        began = bring_up(instance, contours, say=lambda step: say(f"  {step} …"))
+        say(f"  running after {time.monotonic() - started:.1f} s{'' if began else ' (it was already)'}")
+        if contour == "both":
+            _demo(instance)
+        else:
+            from scripts.local.report import private_only  # noqa: PLC0415  see below
+
+            result(private_only(instance))
+
+
+def _demo(instance: Instance) -> None:
+    # Imported here: the vault's packages take a second to load, and by now the services are starting beside them.
+    from scripts.local.demo import seed, shop_of  # noqa: PLC0415
+    from scripts.local.journey import bearer_tokens, deliver, who_sees  # noqa: PLC0415
+    from scripts.local.report import full  # noqa: PLC0415
+    from scripts.local.shop import buyer  # noqa: PLC0415
+
+    demo = seed(instance)
+    say("  one order …")
+    tokens = bearer_tokens(instance, demo)
+    person = buyer(BUYER_SEED)
+    arrival = deliver(instance, shop_of(instance, demo), ORDER_NUMBER, person, token=tokens["crm"])
+    seen = who_sees(instance, arrival, person, tokens)
+    result(full(instance, demo, arrival, seen))
+
+
+def _with_ports(instance: Instance, base: int | None) -> Instance:
+    """The instance on the ports from `base`, noted for later commands. Running services keep theirs."""
+    if base is None:
+        return instance
+    wanted = Ports(
+        crm=base, intake=base + 1, vault=base + 2, service=base + 3, public_postgres=base + 4, private_postgres=base + 5
+    )
+    if wanted == instance.ports:
+        return instance
+    if any(running(instance, service) for service in SERVICES):
+        message = "the instance runs on other ports: `make down` first, then choose the ports again"
+        raise InstanceProblem(message)
+    moved = replace(instance, ports=wanted)
+    moved.save()
+    return moved
