@@ -69,9 +69,7 @@ def _http_issuer(settings: AppSettings) -> HttpIssuer:
 
 def build_browser(services: AppServices) -> ASGIApp:
     """The browser listener: headers outside, then errors as pages, the guard, the host, and the API and pages."""
-    app = FastAPI(
-        title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json"
-    )
+    app = FastAPI(title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
     install_problems(app)
     app.include_router(build_health(services.db))
     api = APIRouter(prefix="/api/v1")

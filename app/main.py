@@ -12,17 +12,17 @@ from app.compose import build_browser, build_intake, build_services
 from app.config import AppSettings
 from app.kit import logs
 from app.witness.endpoints import build_witness
-from app.witness.keys import WitnessKeyProblem, WitnessKeys, load_witness_keys
+from app.witness.keys import WitnessKeyProblem
 from pii_vault.client import Listener, ServerTls, TransportProblem, serve_listeners
 
 logger = logging.getLogger(__name__)
 
 
 @asynccontextmanager
-async def applications(settings: AppSettings, *, witness_keys: WitnessKeys) -> AsyncIterator[Sequence[ASGIApp]]:
+async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]]:
     """The two applications, browser first; what they hold open is closed on leaving."""
     services = build_services(settings)
-    witness = build_witness(session_factory=services.db.anonymous, keys=witness_keys)
+    witness = build_witness(services)
     try:
         yield build_browser(services), build_intake(services, witness=witness)
     finally:
@@ -32,15 +32,14 @@ async def applications(settings: AppSettings, *, witness_keys: WitnessKeys) -> A
 
 def serve(settings: AppSettings) -> None:
     logs.configure(settings.log_level)
-    keys = load_witness_keys(settings.witness_key_file, settings.checkpoint_public_key)
     tls = ServerTls(settings.intake_cert, settings.intake_key, {"private": settings.private_ca})
     listeners = [Listener(settings.browser_bind), Listener(settings.intake_bind, tls)]
-    serve_listeners(listeners, lambda: applications(settings, witness_keys=keys))
+    serve_listeners(listeners, lambda: applications(settings))
 
 
 def main() -> int:
     try:
-        serve(AppSettings())  # type: ignore[call-arg]  # from the environment
+        serve(AppSettings())
     except ValidationError as error:
         for entry in error.errors(include_input=False, include_url=False):
             sys.stderr.write(f"app: error: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}\n")

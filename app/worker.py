@@ -71,17 +71,18 @@ async def run(settings: AppSettings) -> None:
             try:
                 async with queue.open_async():
                     await queue.run_worker_async(concurrency=2, delete_jobs="successful", fetch_job_polling_interval=5)
-                return
             except procrastinate.exceptions.ConnectorException as error:
                 logger.warning("the queue is not available: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                return
     finally:
         await db.close()
 
 
 def main() -> int:
     try:
-        settings = AppSettings()  # type: ignore[call-arg]  # from the environment
+        settings = AppSettings()
     except ValidationError as error:
         for entry in error.errors(include_input=False, include_url=False):
             sys.stderr.write(f"app worker: error: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}\n")

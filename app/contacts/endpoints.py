@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 
 from app.contacts import service
 from app.contacts.schemas import ContactNew, ContactOut, ContactPatch
@@ -11,6 +11,7 @@ from app.kit.cursor import MAX_LIMIT
 from app.kit.etag import etag, required_version, unchanged
 from app.kit.idempotency import Answer, once
 from app.kit.schemas import PageOut, TokenIn
+from app.kit.staff import Staff
 from app.models import Contact
 from app.services import AppServices
 from app.timeline import service as timeline
@@ -28,24 +29,25 @@ def build_contacts(services: AppServices) -> APIRouter:
 
 
 def _add_reads(router: APIRouter, services: AppServices) -> None:
+    # As a dependency: who may not be here is told so before anything is said about the request's body.
+    who = Depends(services.signin.staff)
+
     @router.get("")
     async def list_contacts(
-        request: Request,
+        staff: Annotated[Staff, who],
         subject: Annotated[list[str] | None, Query(max_length=50)] = None,
         token: TokenIn | None = None,
         limit: Limit = 50,
         cursor: Cursor = None,
     ) -> PageOut[ContactOut]:
         """Last changed first. `subject`, given once or several times, is what a search frame found."""
-        staff = await services.signin.staff(request)
         async with services.db.tenant(staff.tenant) as session:
             page = await service.list_contacts(session, subjects=subject, token=token, limit=limit, cursor=cursor)
         data = [ContactOut.model_validate(row) for row in page.data]
         return PageOut(data=data, next_cursor=page.next_cursor)
 
     @router.get("/{contact_id}", response_model=ContactOut)
-    async def get_contact(request: Request, contact_id: str) -> Response:
-        staff = await services.signin.staff(request)
+    async def get_contact(request: Request, staff: Annotated[Staff, who], contact_id: str) -> Response:
         async with services.db.tenant(staff.tenant) as session:
             contact = await service.get_contact(session, contact_id)
         if unchanged(request, contact.version):
@@ -54,10 +56,9 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
 
     @router.get("/{contact_id}/timeline")
     async def get_timeline(
-        request: Request, contact_id: str, limit: Limit = 50, cursor: Cursor = None
+        staff: Annotated[Staff, who], contact_id: str, limit: Limit = 50, cursor: Cursor = None
     ) -> PageOut[TimelineOut]:
         """What happened to this person and to their orders, newest first."""
-        staff = await services.signin.staff(request)
         async with services.db.tenant(staff.tenant) as session:
             await service.get_contact(session, contact_id)
             page = await timeline.contact_timeline(session, contact_id, limit=limit, cursor=cursor)
@@ -66,10 +67,12 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
 
 
 def _add_writes(router: APIRouter, services: AppServices) -> None:
+    # As a dependency: who may not be here is told so before anything is said about the request's body.
+    who = Depends(services.signin.staff)
+
     @router.post("", response_model=ContactOut, status_code=201)
-    async def create_contact(request: Request, body: ContactNew) -> Response:
+    async def create_contact(request: Request, staff: Annotated[Staff, who], body: ContactNew) -> Response:
         """A contact out of what a collect frame handed over."""
-        staff = await services.signin.staff(request)
         now = services.clock()
         async with services.db.tenant(staff.tenant) as session:
 
@@ -82,9 +85,10 @@ def _add_writes(router: APIRouter, services: AppServices) -> None:
             return await once(session, request, staff, now=now, act=act)
 
     @router.patch("/{contact_id}", response_model=ContactOut)
-    async def change_contact(request: Request, contact_id: str, body: ContactPatch) -> Response:
+    async def change_contact(
+        request: Request, staff: Annotated[Staff, who], contact_id: str, body: ContactPatch
+    ) -> Response:
         """Correct tokens, in the contact and in its orders alike, or set the note; `If-Match` is required."""
-        staff = await services.signin.staff(request)
         version = required_version(request)
         now = services.clock()
         async with services.db.tenant(staff.tenant) as session:

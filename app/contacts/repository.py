@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from sqlalchemy import Select, delete, exists, func, insert, inspect, select, tuple_, update
+from sqlalchemy import Select, delete, exists, func, insert, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import selectinload
@@ -28,8 +28,8 @@ async def find(
 
 
 def _narrow(
-    query: Select[tuple[Contact]], *, subjects: Sequence[str] | None, token: str | None
-) -> Select[tuple[Contact]]:
+    query: Select[Contact], *, subjects: Sequence[str] | None, token: str | None
+) -> Select[Contact]:
     if subjects is not None:
         query = query.where(Contact.subject.in_(subjects))
     if token is not None:
@@ -127,7 +127,7 @@ async def _put(
 ) -> None:
     """Insert staff's tokens; one that stands there already becomes staff's."""
     statement = pg_insert(table).values(list(rows))
-    key = [column.name for column in inspect(table).primary_key]
+    key = [column.name for column in table.__table__.primary_key]
     taken = {"origin": statement.excluded.origin, "position": statement.excluded.position}
     await session.execute(statement.on_conflict_do_update(index_elements=key, set_=taken))
 

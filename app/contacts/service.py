@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -123,12 +124,11 @@ async def _correct(
             raise InvalidRequest(errors=[FieldProblem(f"{pointer}/new", "a token of the same class is expected")])
         if change.new != change.old:
             orders = await _replace(session, contact_id, change.old, change.new, pointer=pointer, now=now)
-    corrected = {"tenant": staff.tenant, "at": now, "by": staff, "data": {"class": class_id}}
-    await timeline.record(
-        session,
-        timeline.event("contact_corrected", contact_id=contact_id, **corrected),
-        *(timeline.event("contact_corrected", order_id=order_id, **corrected) for order_id in orders),
+    corrected = partial(
+        timeline.event, "contact_corrected", tenant=staff.tenant, at=now, by=staff, data={"class": class_id}
     )
+    in_orders = [corrected(order_id=order_id) for order_id in orders]
+    await timeline.record(session, corrected(contact_id=contact_id), *in_orders)
 
 
 async def _replace(

@@ -5,7 +5,7 @@ value in clear cannot be stored even by mistake. The migration states the same f
 """
 
 import re
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Dialect, Text
 from sqlalchemy.types import TypeDecorator
@@ -36,13 +36,13 @@ class TokenText(TypeDecorator[str]):
         super().__init__()
         self.class_id = class_id
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         if value is None:
             return None
         token = parse_token_shape(value) if isinstance(value, str) else None
         if token is None or (self.class_id is not None and token.class_id != self.class_id):
             raise NotAToken
-        return value
+        return str(value)
 
 
 class SubjectText(TypeDecorator[str]):
@@ -55,9 +55,9 @@ class SubjectText(TypeDecorator[str]):
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+    def process_bind_param(self, value: Any, dialect: Dialect) -> str | None:  # noqa: ARG002
         if value is None:
             return None
         if not isinstance(value, str) or not _SUBJECT.fullmatch(value):
             raise NotAToken
-        return value
+        return str(value)

@@ -2,13 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
 from app.kit.cursor import MAX_LIMIT
 from app.kit.etag import etag, required_version, unchanged
 from app.kit.idempotency import Answer, once
 from app.kit.schemas import PageOut, TokenIn
+from app.kit.staff import Staff
 from app.models import Order
 from app.orders import service
 from app.orders.filters import OrderFilters
@@ -27,9 +28,12 @@ def build_orders(services: AppServices) -> APIRouter:
 
 
 def _add_reads(router: APIRouter, services: AppServices) -> None:
+    # As a dependency: who may not be here is told so before anything is said about the request's body.
+    who = Depends(services.signin.staff)
+
     @router.get("")
     async def list_orders(
-        request: Request,
+        staff: Annotated[Staff, who],
         *,
         status: Short = None,
         source: Short = None,
@@ -43,7 +47,6 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> PageOut[OrderOut]:
         """Newest first. `source` is a connector such as `woocommerce`; `token` any token an order carries."""
-        staff = await services.signin.staff(request)
         filters = OrderFilters(
             status=status,
             source=source,
@@ -60,9 +63,8 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         return PageOut(data=data, next_cursor=page.next_cursor)
 
     @router.get("/{order_id}", response_model=OrderCardOut)
-    async def get_order(request: Request, order_id: str) -> Response:
+    async def get_order(request: Request, staff: Annotated[Staff, who], order_id: str) -> Response:
         """One order with its items; the ETag goes into `If-Match` of a change."""
-        staff = await services.signin.staff(request)
         async with services.db.tenant(staff.tenant) as session:
             order = await service.get_order(session, order_id)
         if unchanged(request, order.version):
@@ -71,10 +73,12 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
 
 
 def _add_writes(router: APIRouter, services: AppServices) -> None:
+    # As a dependency: who may not be here is told so before anything is said about the request's body.
+    who = Depends(services.signin.staff)
+
     @router.patch("/{order_id}", response_model=OrderCardOut)
-    async def change_order(request: Request, order_id: str, body: OrderPatch) -> Response:
+    async def change_order(request: Request, staff: Annotated[Staff, who], order_id: str, body: OrderPatch) -> Response:
         """Set the status; `If-Match` is required. The change stands in the order's history."""
-        staff = await services.signin.staff(request)
         version = required_version(request)
         now = services.clock()
         async with services.db.tenant(staff.tenant) as session:
@@ -88,9 +92,8 @@ def _add_writes(router: APIRouter, services: AppServices) -> None:
             return await once(session, request, staff, now=now, act=act)
 
     @router.post("/{order_id}/notes", response_model=OrderCardOut, status_code=201)
-    async def add_note(request: Request, order_id: str, body: NoteNew) -> Response:
+    async def add_note(request: Request, staff: Annotated[Staff, who], order_id: str, body: NoteNew) -> Response:
         """Add a note that was typed in a collect frame: one token of class `text`."""
-        staff = await services.signin.staff(request)
         now = services.clock()
         async with services.db.tenant(staff.tenant) as session:
 

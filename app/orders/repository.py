@@ -22,7 +22,7 @@ async def find(
     return (await session.scalars(query.options(selectinload(Order.token_rows)))).all()
 
 
-def _narrow(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[Order]]:
+def _narrow(query: Select[Order], filters: OrderFilters) -> Select[Order]:
     exact = (
         (Order.status, filters.status),
         (Order.connector, filters.source),
@@ -41,7 +41,7 @@ def _narrow(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[
     return _narrow_to_person(query, filters)
 
 
-def _narrow_to_person(query: Select[tuple[Order]], filters: OrderFilters) -> Select[tuple[Order]]:
+def _narrow_to_person(query: Select[Order], filters: OrderFilters) -> Select[Order]:
     if filters.contact_id is not None:
         query = query.where(or_(Order.contact_id == filters.contact_id, Order.recipient_id == filters.contact_id))
     if filters.contact_ids is not None:

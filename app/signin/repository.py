@@ -24,6 +24,13 @@ async def change(session: AsyncSession, digest: bytes, **values: object) -> None
     await session.execute(update(StaffSession).where(StaffSession.digest == digest).values(values))
 
 
+async def mark_seen(session: AsyncSession, digest: bytes, *, at: datetime) -> None:
+    """Does not wait for a request that is renewing the session just now."""
+    free = select(StaffSession.digest).where(StaffSession.digest == digest).with_for_update(skip_locked=True)
+    statement = update(StaffSession).where(StaffSession.digest.in_(free)).values(seen_at=at)
+    await session.execute(statement.execution_options(synchronize_session=False))
+
+
 async def remove(session: AsyncSession, digest: bytes) -> bytes | None:
     """Ends the session. Returns the sealed refresh token, so that the issuer can be told."""
     statement = delete(StaffSession).where(StaffSession.digest == digest).returning(StaffSession.refresh_sealed)
@@ -32,5 +39,5 @@ async def remove(session: AsyncSession, digest: bytes) -> bytes | None:
 
 async def purge(session: AsyncSession, *, now: datetime, idle_since: datetime) -> None:
     await session.execute(
-        delete(StaffSession).where((StaffSession.expires_at < now) | (StaffSession.seen_at < idle_since))
+        delete(StaffSession).where((StaffSession.expires_at <= now) | (StaffSession.seen_at <= idle_since))
     )

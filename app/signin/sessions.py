@@ -68,7 +68,7 @@ class StaffSessions:
             if row is None or row.expires_at <= now or row.seen_at + IDLE <= now:
                 raise Unauthenticated
             if now - row.seen_at >= _SEEN_EVERY:
-                await repository.change(session, digest, seen_at=now)
+                await repository.mark_seen(session, digest, at=now)
         if row.access_expires_at <= now:
             return await self._renewed(tenant, digest, seen=_staff(row))
         return _staff(row)

@@ -8,7 +8,7 @@ branch_labels = None
 depends_on = None
 
 RUNTIME = "larets_app"
-IS_A_TOKEN = "~ '^tok_[a-z]+(_[a-z]+)*_[0-9a-hjkmnp-tv-z]{28}$'"  # the form that models/columns.py checks
+RIGHT_FORM = "~ '^tok_[a-z]+(_[a-z]+)*_[0-9a-hjkmnp-tv-z]{28}$'"  # the form that models/columns.py checks
 
 TABLES = """
 CREATE TABLE tenant (
@@ -21,7 +21,7 @@ CREATE TABLE contact (
     tenant_id text NOT NULL REFERENCES tenant (id),
     id text NOT NULL,
     subject text NOT NULL CHECK (subject ~ '^sub_[0-9a-hjkmnp-tv-z]{28}$'),
-    note_token text CHECK (note_token {is_a_token}),
+    note_token text CHECK (note_token {right_form}),
     version integer NOT NULL,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,
@@ -33,7 +33,7 @@ CREATE INDEX contact_newest ON contact (tenant_id, updated_at DESC, id DESC);
 CREATE TABLE contact_token (
     tenant_id text NOT NULL,
     contact_id text NOT NULL,
-    token text NOT NULL CHECK (token {is_a_token}),
+    token text NOT NULL CHECK (token {right_form}),
     class_id text NOT NULL,
     origin text NOT NULL CHECK (origin IN ('shop', 'staff')),
     position integer NOT NULL,
@@ -64,8 +64,8 @@ CREATE TABLE orders (
     city text,
     contact_id text,
     recipient_id text,
-    note_token text CHECK (note_token {is_a_token}),
-    rest_token text CHECK (rest_token {is_a_token}),
+    note_token text CHECK (note_token {right_form}),
+    rest_token text CHECK (rest_token {right_form}),
     version integer NOT NULL,
     placed_at timestamptz NOT NULL,
     shop_modified_at timestamptz NOT NULL,
@@ -101,7 +101,7 @@ CREATE TABLE order_token (
     tenant_id text NOT NULL,
     order_id text NOT NULL,
     party text NOT NULL CHECK (party IN ('contact', 'recipient')),
-    token text NOT NULL CHECK (token {is_a_token}),
+    token text NOT NULL CHECK (token {right_form}),
     class_id text NOT NULL,
     origin text NOT NULL CHECK (origin IN ('shop', 'staff')),
     position integer NOT NULL,
@@ -118,7 +118,7 @@ CREATE TABLE timeline_event (
     order_id text,
     actor_id text,
     actor_alias text,
-    token text CHECK (token {is_a_token}),
+    token text CHECK (token {right_form}),
     data jsonb NOT NULL,
     occurred_at timestamptz NOT NULL,
     PRIMARY KEY (tenant_id, id),
@@ -182,7 +182,7 @@ GRANTS = {
 
 
 def upgrade() -> None:
-    for statement in TABLES.replace("{is_a_token}", IS_A_TOKEN).split(";\n"):
+    for statement in TABLES.replace("{right_form}", RIGHT_FORM).split(";\n"):
         if statement.strip():
             op.execute(statement)
     for table, verbs in GRANTS.items():

@@ -18,8 +18,9 @@ TABLES = "procrastinate_jobs, procrastinate_events, procrastinate_periodic_defer
 
 def upgrade() -> None:
     # Through the driver's own cursor: the text holds many statements, and signs that a layer above would read.
-    with op.get_bind().connection.cursor() as cursor:
-        cursor.execute(SchemaManager.get_schema())
+    cursor = op.get_bind().connection.cursor()
+    cursor.execute(SchemaManager.get_schema())
+    cursor.close()
     op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON {TABLES} TO {RUNTIME}")
     op.execute(f"GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {RUNTIME}")
 

@@ -25,7 +25,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def issuer(clock: Clock) -> FakeIssuer:
+def issuer() -> FakeIssuer:
     return FakeIssuer()
 
 

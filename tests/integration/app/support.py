@@ -69,9 +69,9 @@ def order_data(seed: int = 1, *, tenant: str = TENANT, **changes: Any) -> dict[s
 
 
 def order_event(
-    seed: int = 1, *, sequence: int = 1, tenant: str = TENANT, type: str = "order.upserted", **changes: Any
+    seed: int = 1, *, sequence: int = 1, tenant: str = TENANT, kind: str = "order.upserted", **changes: Any
 ) -> dict[str, Any]:
-    data = order_data(seed, tenant=tenant, **changes) if type == "order.upserted" else {}
+    data = order_data(seed, tenant=tenant, **changes) if kind == "order.upserted" else {}
     return {
         "id": new_id("evt"),
         "tenant": tenant,
@@ -80,7 +80,7 @@ def order_event(
         "object": "order",
         "external_id": str(seed),
         "sequence": sequence,
-        "type": type,
+        "type": kind,
         "occurred_at": (NOW + timedelta(seconds=sequence)).isoformat(),
         "data": data,
     }
@@ -108,6 +108,7 @@ class FakeIssuer:
         }
 
     async def keys(self, *, fresh: bool = False) -> KeySet:
+        del fresh
         return KeySet([self.key])
 
     async def token(self, form: dict[str, str]) -> dict[str, Any]:

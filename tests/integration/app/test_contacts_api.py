@@ -1,5 +1,7 @@
 """Contacts over the API: anonymous, wrong tenant, wrong role, happy; corrections reach the orders."""
 
+from typing import Any
+
 import pytest
 
 from tests.integration.app.support import OTHER, ids, subject, token
@@ -151,7 +153,7 @@ async def test_contacts_are_found_by_subject_and_token(call, take) -> None:
     await take(seed=1)
     await take(seed=2)
 
-    async def found(**params) -> list[str]:
+    async def found(**params: Any) -> list[str]:
         return ids((await call("GET", "/contacts", params=params)).json()["data"])
 
     one = await found(subject=subject(1))

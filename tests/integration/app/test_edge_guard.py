@@ -2,6 +2,7 @@
 
 import json
 import logging
+from collections.abc import AsyncIterator
 
 import httpx
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.edge_guard.detect import personal_classes_decoded
 from app.edge_guard.middleware import MAX_BODY, EdgeGuard
+from app.errors import NotFound
 from app.kit.cursor import encode_cursor
 from app.kit.problems import problem
 from tests.integration.app.support import CRM, NOW, subject, token
@@ -30,7 +32,9 @@ def _refused(answer: httpx.Response, *values: str) -> None:
 
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("place", ["query", "name", "path", "twice", "json", "number", "key", "deep", "form", "cookie"])
-async def test_a_value_is_refused_wherever_it_stands(browser: httpx.AsyncClient, caplog, value: str, place: str) -> None:
+async def test_a_value_is_refused_wherever_it_stands(
+    browser: httpx.AsyncClient, caplog, value: str, place: str
+) -> None:
     caplog.set_level(logging.DEBUG)
     quoted = httpx.QueryParams({"q": value})
     match place:
@@ -92,8 +96,6 @@ async def test_a_header_nobody_reads_is_dropped(header: str) -> None:
 
 
 async def httpx_ok(scope, receive, send) -> None:
-    from app.errors import NotFound
-
     await problem(NotFound())(scope, receive, send)
 
 
@@ -120,7 +122,7 @@ async def test_bodies_that_cannot_be_looked_through_are_refused(browser, content
 
 
 async def test_a_body_without_a_declared_length_is_limited_too(browser: httpx.AsyncClient) -> None:
-    async def endless():
+    async def endless() -> AsyncIterator[bytes]:
         for _ in range(20):
             yield b"x" * 100_000
 
@@ -147,7 +149,12 @@ async def test_another_host_is_misdirected(browser: httpx.AsyncClient) -> None:
 
 @given(st.integers(min_value=0, max_value=10**6))
 def test_ids_tokens_and_cursors_are_never_taken_for_a_person(seed: int) -> None:
-    texts = [token("phone", seed), subject(seed), f"ord_{token('x', seed)[6:32]}", encode_cursor(NOW, "ord_" + "1" * 26)]
+    texts = [
+        token("phone", seed),
+        subject(seed),
+        f"ord_{token('x', seed)[6:32]}",
+        encode_cursor(NOW, "ord_" + "1" * 26),
+    ]
     assert personal_classes_decoded(texts) == frozenset()
 
 

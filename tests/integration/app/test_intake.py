@@ -4,6 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 import msgspec
+import psycopg
 import pytest
 from sqlalchemy import select, text
 
@@ -63,7 +64,7 @@ async def test_an_update_replaces_items_and_records_the_status(take, db) -> None
 
 async def test_a_deletion_keeps_the_order_marked(take, db) -> None:
     await take()
-    gone = await take(sequence=2, type="order.deleted")
+    gone = await take(sequence=2, kind="order.deleted")
     assert gone.status == "applied"
     (order,) = await _all(db, Order)
     assert order.deleted_at is not None
@@ -74,7 +75,7 @@ async def test_a_deletion_keeps_the_order_marked(take, db) -> None:
 
 
 async def test_a_deletion_of_an_unknown_order_is_stale(take) -> None:
-    assert (await take(type="order.deleted")).status == "stale"
+    assert (await take(kind="order.deleted")).status == "stale"
 
 
 async def test_two_orders_of_one_subject_are_one_contact(take, db) -> None:
@@ -173,9 +174,7 @@ async def test_an_unknown_field_of_the_envelope_is_refused(intake: Intake) -> No
         await intake.take(msgspec.json.encode(order_event() | {"extra": 1}))
 
 
-async def test_a_lost_race_asks_for_the_event_again(take, intake: Intake, db: Database, app_database) -> None:
-    import psycopg
-
+async def test_a_lost_race_asks_for_the_event_again(take, intake: Intake, app_database) -> None:
     await take()
     intake._tenants.add(OTHER)  # seen before, and since then gone from the database
     with pytest.raises(DatabaseUnavailable):

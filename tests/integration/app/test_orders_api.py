@@ -3,8 +3,10 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
-from tests.integration.app.support import NOW, OTHER, ids, order_event, party, token
+from app.kit.idempotency import _digest
+from tests.integration.app.support import NOW, OTHER, ids, order_event, party, staff, token
 from tests.support.persons import person
 
 ENDPOINTS = (
@@ -39,7 +41,7 @@ async def test_another_shops_orders_are_not_listed(call, take) -> None:
 
 @pytest.mark.parametrize("role", READERS)
 @pytest.mark.parametrize(("method", "path", "body"), WRITES)
-async def test_readers_may_not_change(call, take, role, method, path, body) -> None:
+async def test_readers_may_not_change(call, take, *, role, method, path, body) -> None:
     order = (await take()).order
     answer = await call(method, path.format(id=order), role=role, json=body, headers={"if-match": '"1"'})
     assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
@@ -167,14 +169,12 @@ async def test_filters_narrow(call, take) -> None:
 
 async def test_deleted_orders_are_listed_apart(call, take) -> None:
     order = (await take()).order
-    await take(sequence=2, type="order.deleted")
+    await take(sequence=2, kind="order.deleted")
     assert (await call("GET", "/orders")).json()["data"] == []
     assert ids((await call("GET", "/orders?deleted=true")).json()["data"]) == [order]
 
 
 async def test_the_same_key_repeats_the_answer_and_does_it_once(call, take, issuer) -> None:
-    from tests.integration.app.support import staff
-
     order = (await take()).order
     one = staff()
     headers = {"authorization": f"Bearer {issuer.access(one)}", "idempotency-key": "note-1"}
@@ -190,8 +190,6 @@ async def test_the_same_key_repeats_the_answer_and_does_it_once(call, take, issu
 
 
 async def test_a_key_expires(call, take, issuer, clock) -> None:
-    from tests.integration.app.support import staff
-
     order = (await take()).order
     one = staff()
 
@@ -207,11 +205,6 @@ async def test_a_key_expires(call, take, issuer, clock) -> None:
 
 
 async def test_a_key_in_use_is_told(call, take, services, issuer) -> None:
-    from sqlalchemy import text
-
-    from app.kit.idempotency import _digest
-    from tests.integration.app.support import staff
-
     order = (await take()).order
     one = staff()
     digest = _digest(one.id, "POST", f"/api/v1/orders/{order}/notes", "note-1")
