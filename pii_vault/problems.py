@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pii_vault.errors import InvalidRequest, Unauthenticated, VaultError, default_detail
+from pii_vault.api.errors import InvalidFields
+from pii_vault.errors import Unauthenticated, VaultError, default_detail
 
 logger = logging.getLogger(__name__)
 
@@ -54,14 +55,6 @@ def problem(error: VaultError) -> Response:
         media_type=MEDIA_TYPE,
         headers=problem_headers(error),
     )
-
-
-class InvalidFields(InvalidRequest):
-    """A field is missing, unknown or of the wrong type. Compare the request with the API description."""
-
-    def __init__(self, fields: list[tuple[str, str]]) -> None:
-        super().__init__()
-        self.fields = fields
 
 
 def install(app: FastAPI) -> None:

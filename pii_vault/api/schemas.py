@@ -5,9 +5,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from pii_vault.api.errors import InvalidFields
 from pii_vault.errors import BodyTooLarge, BrokenRequest, InvalidRequest
 from pii_vault.operations.items import FoundSubject, RevealResult, TokeniseItem, TokeniseResult
-from pii_vault.problems import InvalidFields
 
 MAX_ITEMS = 1000
 
