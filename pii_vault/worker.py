@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import asyncpg
 import uvloop
 
-from pii_vault import store
+from pii_vault import logs, store
 from pii_vault.assemble import open_keys
 from pii_vault.audit.checkpoint import run_checkpoints
 from pii_vault.audit.note import NoteError, parse_vkey
@@ -117,8 +117,7 @@ def main() -> int:
     except SettingsProblem as error:
         sys.stderr.write(f"vault-worker: error: {error}\n")
         return 2
-    logging.basicConfig(level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would write a line for each event
+    logs.configure(settings.log_level)
     try:
         with contextlib.suppress(KeyboardInterrupt):
             uvloop.run(serve(settings))

@@ -43,18 +43,13 @@ class Goods:
 
 
 @dataclass(frozen=True, slots=True)
-class Ping:
-    """The system asks whether the address answers."""
-
-
-@dataclass(frozen=True, slots=True)
 class Ignored:
     """A topic that this connector does not use; accepted so that the sender does not repeat it."""
 
     topic: str
 
 
-Parsed = Delivery | Goods | Ping | Ignored
+Parsed = Delivery | Goods | Ignored
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,9 @@ from pii_vault.errors import VaultError
 from pii_vault.gateway import store as gateway_store
 from pii_vault.gateway.accept import accept
 from pii_vault.gateway.connections import Connection, Connections
-from pii_vault.gateway.errors import GatewayUnavailable, TenantSuspended, WrongSignature
+from pii_vault.gateway.errors import BrokenPayload, GatewayUnavailable, TenantSuspended, WrongSignature
 from pii_vault.gateway.metrics import ACCEPT_SECONDS, DELIVERIES
-from pii_vault.gateway.port import Connector, Delivery, Goods, Ignored, Parsed, Ping
+from pii_vault.gateway.port import Connector, Delivery, Goods, Ignored
 from pii_vault.gateway.refusals import Refusals
 from pii_vault.vault import Vault
 
@@ -53,8 +53,12 @@ class Receiver:
             DELIVERIES.labels("unknown", "wrong_signature").inc()
             raise WrongSignature
         try:
-            connection, parsed = await self._prove(connector, tenant, connection_id, headers=headers, body=body)
-            outcome = await self._take(connector, connection, parsed, body=body, request_id=request_id)
+            connection = await self._connections.get(connector.id, tenant, connection_id)
+            if self._is_ping(connector, connection, headers=headers, body=body):
+                outcome = "ping"
+            else:
+                connection = self._proven(connector, connection, headers=headers, body=body)
+                outcome = await self._take(connector, connection, headers=headers, body=body, request_id=request_id)
         except VaultError as error:
             DELIVERIES.labels(connector.id, error.code).inc()
             raise
@@ -65,33 +69,46 @@ class Receiver:
         ACCEPT_SECONDS.observe(time.perf_counter() - started)
         return outcome
 
-    async def _prove(
-        self, connector: Connector, tenant: str, connection_id: str, *, headers: Mapping[str, str], body: bytes
-    ) -> tuple[Connection, Parsed]:
-        connection = await self._connections.get(connector.id, tenant, connection_id)
+    def _is_ping(
+        self, connector: Connector, connection: Connection | None, *, headers: Mapping[str, str], body: bytes
+    ) -> bool:
+        """An unsigned check of a known address, of which nothing but the fact is used."""
+        return connection is not None and connector.is_ping(headers, body)
+
+    def _proven(
+        self, connector: Connector, connection: Connection | None, *, headers: Mapping[str, str], body: bytes
+    ) -> Connection:
+        """The connection whose secret the sender holds. Raises WrongSignature, TenantSuspended."""
         secret = connection.secret if connection is not None else NO_SECRET
         genuine = connector.verify(secret=secret, headers=headers, body=body)
         if connection is None:
             raise WrongSignature
         if not genuine:
-            if connector.is_ping(headers, body):
-                return connection, Ping()
-            self.refusals.add(connection)
+            self.refusals.add(connection, WrongSignature.code)
             raise WrongSignature
         if connection.suspended:
+            self.refusals.add(connection, TenantSuspended.code)
             raise TenantSuspended
-        return connection, connector.parse(headers=headers, body=body)
+        return connection
 
     async def _take(
-        self, connector: Connector, connection: Connection, parsed: Parsed, *, body: bytes, request_id: str
+        self,
+        connector: Connector,
+        connection: Connection,
+        *,
+        headers: Mapping[str, str],
+        body: bytes,
+        request_id: str,
     ) -> str:
-        match parsed:
-            case Ping():
-                return "ping"
-            case Ignored():
-                return "ignored"
-            case Goods():
-                await gateway_store.learn(self._vault.pool, connection, parsed)
-                return "learnt"
-            case Delivery():
-                return await accept(self._vault, connector, connection, parsed, body=body, request_id=request_id)
+        try:
+            match parsed := connector.parse(headers=headers, body=body):
+                case Ignored():
+                    return "ignored"
+                case Goods():
+                    await gateway_store.learn(self._vault.pool, connection, parsed)
+                    return "learnt"
+                case Delivery():
+                    return await accept(self._vault, connector, connection, parsed, body=body, request_id=request_id)
+        except BrokenPayload:
+            self.refusals.add(connection, BrokenPayload.code)
+            raise

@@ -1,4 +1,4 @@
-"""Refused signatures on the record: at most one record a minute for each connection, with how many there were.
+"""Refused deliveries on the record: at most one record a minute for each connection and reason, with how many.
 
 Whoever knows an address can send rubbish at any rate; a record for each would let them flood the log. Addresses that
 do not exist are counted in the metrics only: they are not a tenant's, and there is no end to them.
@@ -6,6 +6,7 @@ do not exist are counted in the metrics only: they are not a tenant's, and there
 
 import asyncio
 import logging
+from collections import Counter
 from typing import Final
 
 from pii_vault.errors import VaultError
@@ -17,8 +18,8 @@ from pii_vault.vault import Vault, new_request_id
 logger = logging.getLogger(__name__)
 
 WINDOW_SECONDS: Final = 60.0
-OUTCOME: Final = "wrong_signature"
-SUBJECT_OF_COUNT: Final = "delivery"  # what is counted: deliveries, of no field class
+WHAT: Final = "delivery"  # what is counted: no field class
+Key = tuple[str, str]  # connection, code of the refusal
 
 
 class Refusals:
@@ -30,40 +31,42 @@ class Refusals:
     def __init__(self, vault: Vault, *, window_seconds: float = WINDOW_SECONDS) -> None:
         self._vault = vault
         self._window_seconds = window_seconds
-        self._counted: dict[str, int] = {}
-        self._connections: dict[str, Connection] = {}
-        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._counted: Counter[Key] = Counter()
+        self._connections: dict[Key, Connection] = {}
+        self._tasks: dict[Key, asyncio.Task[None]] = {}
 
-    def add(self, connection: Connection) -> None:
+    def add(self, connection: Connection, code: str) -> None:
         """Counts one. Never waits: a flood must not cost more than the signature's check."""
-        self._counted[connection.id] = self._counted.get(connection.id, 0) + 1
-        if connection.id not in self._tasks:
-            self._connections[connection.id] = connection
-            self._tasks[connection.id] = asyncio.create_task(self._record_later(connection.id))
+        key = (connection.id, code)
+        self._counted[key] += 1
+        if key not in self._tasks:
+            self._connections[key] = connection
+            self._tasks[key] = asyncio.create_task(self._record_later(key))
 
     async def flush(self) -> None:
         """Records what has been counted, now."""
         for task in list(self._tasks.values()):
             task.cancel()
-        for connection in list(self._counted):
-            await self._record(connection)
+        for key in list(self._counted):
+            await self._record(key)
 
-    async def _record_later(self, connection: str) -> None:
+    async def _record_later(self, key: Key) -> None:
         await asyncio.sleep(self._window_seconds)
-        await self._record(connection)
+        await self._record(key)
 
-    async def _record(self, connection: str) -> None:
-        count = self._counted.pop(connection, 0)
-        whose = self._connections.pop(connection)
-        self._tasks.pop(connection, None)
+    async def _record(self, key: Key) -> None:
+        count = self._counted.pop(key, 0)
+        connection = self._connections.pop(key)
+        self._tasks.pop(key, None)
+        code = key[1]
         entry = new_entry(
             self._vault,
-            gateway_principal(whose),
+            gateway_principal(connection),
             verb=VERB,
             purpose=PURPOSE,
             request_id=new_request_id(),
-            decision=OUTCOME,
-            counts={OUTCOME: {SUBJECT_OF_COUNT: count}},
+            decision=code,
+            counts={code: {WHAT: count}},
         )
         try:
             await self._vault.audit.commit(entry)

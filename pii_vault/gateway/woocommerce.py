@@ -30,7 +30,6 @@ from pii_vault.gateway.port import (
     Goods,
     Ignored,
     Parsed,
-    Ping,
 )
 from pii_vault.gateway.take_out import Rules, take_apart
 from pii_vault.gateway.woocommerce_order import compose
@@ -166,8 +165,6 @@ class WooCommerce:
             return _order_event(ACTIONS[topic], decode_object(body))
         if topic in GOODS_TOPICS:
             return _goods_event(decode_object(body))
-        if self.is_ping(headers, body):
-            return Ping()
         return Ignored(topic)
 
     def codes(self, delivery: Delivery) -> set[DictionaryKey]:

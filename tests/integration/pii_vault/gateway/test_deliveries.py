@@ -297,14 +297,19 @@ async def test_each_accepted_delivery_is_on_the_record(shop: ConnectedShop, vaul
     assert recorded == [("gateway", "tokenise", "allow")]
 
 
-async def test_refused_signatures_are_recorded_once_a_minute(shop: ConnectedShop, vault_database: Database) -> None:
+async def test_refused_deliveries_are_recorded_once_a_minute(shop: ConnectedShop, vault_database: Database) -> None:
     for _ in range(20):
         with pytest.raises(WrongSignature):
             await shop.send("order.created", {"id": 1}, secret="wrong")
+    for _ in range(3):
+        with pytest.raises(BrokenPayload):
+            await shop.send("order.created", b"{")
     await shop.receiver.refusals.flush()
-    [(decision, counts)] = rows(vault_database, "SELECT decision, counts FROM audit_detail")
-    assert decision == "wrong_signature"
-    assert "20" in str(counts)
+    found = rows(vault_database, "SELECT decision, counts::text FROM audit_detail")
+    recorded = {str(decision): str(counts) for decision, counts in found}
+    assert recorded.keys() == {"wrong_signature", "broken_payload"}
+    assert "20" in recorded["wrong_signature"]
+    assert "3" in recorded["broken_payload"]
 
 
 async def test_secrets_are_sealed_at_rest(shop: ConnectedShop, vault_database: Database) -> None:
