@@ -7,6 +7,7 @@ from typing import Final
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from pii_vault.client import NoteError, Signature, VerifierKey, cosign, parse_vkey, witness_key
 
 _SEED_BYTES: Final = 32

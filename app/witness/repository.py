@@ -2,9 +2,10 @@
 
 from datetime import datetime
 
-from pii_vault.client import EMPTY_ROOT, Checkpoint
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
+
+from pii_vault.client import EMPTY_ROOT, Checkpoint
 
 _MEET = text(
     "INSERT INTO witness_log (origin, size, root, note, cosigned_at) VALUES (:origin, 0, :root, '', :now) "

@@ -8,18 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from pii_vault.client import (
-    Checkpoint,
-    Note,
-    NoteError,
-    ProofError,
-    decode_base64,
-    open_checkpoint,
-    parse_checkpoint,
-    parse_note,
-    parse_size,
-    verify_consistency,
-)
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.witness import repository
@@ -32,6 +20,18 @@ from app.witness.errors import (
     UnsignedCheckpoint,
 )
 from app.witness.keys import WitnessKeys
+from pii_vault.client import (
+    Checkpoint,
+    Note,
+    NoteError,
+    ProofError,
+    decode_base64,
+    open_checkpoint,
+    parse_checkpoint,
+    parse_note,
+    parse_size,
+    verify_consistency,
+)
 
 logger = logging.getLogger(__name__)
 

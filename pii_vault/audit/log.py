@@ -1,6 +1,7 @@
 """Group commit of audit records: an act and its record stand or fall together."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar, cast, overload
@@ -20,6 +21,7 @@ LOOKS_PER_GROUP: Final = 256
 ACTS_PER_GROUP: Final = 16
 LOOKS_IN_FLIGHT: Final = 1  # a second group of looks would only wait for the head, and halve the first
 ACTS_IN_FLIGHT: Final = 2  # their own statements overlap with the other group's commit
+GROUP_SECONDS: Final = 0.05  # after this long a group of acts takes no further one
 ATTEMPTS: Final = 3
 
 _APPEND: Final = "SELECT audit_append($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)"
@@ -174,11 +176,18 @@ class _Acts:
         self._group = group
         self._encoder = encoder
         self._lane = lane
+        self._begun = False
         self._answers: list[tuple[Job, AuditEntry | None, Any, Exception | None]] = []
 
     async def apply_all(self) -> None:
+        until = time.monotonic() + GROUP_SECONDS
         for place, job in enumerate(self._group):
-            await self._begin(place)
+            if place and time.monotonic() > until:
+                self._leave(self._group[place:])
+                return
+            if job.future.done():  # its caller left or was told that the outcome is unknown
+                continue
+            await self._begin()
             try:
                 result = await job.apply(self._connection)  # type: ignore[misc]  # acts have one
                 self._record(job, job.entry, result, None)
@@ -188,13 +197,19 @@ class _Acts:
                 await self._connection.execute("ROLLBACK; BEGIN" if self._alone else "ROLLBACK TO SAVEPOINT act")
                 self._refuse(job, error)
 
+    def _leave(self, jobs: list[Job]) -> None:
+        """Large acts would only make one another wait for a common COMMIT: the rest has the next one."""
+        for job in reversed(jobs):
+            self._lane.put_back(job)
+
     @property
     def _alone(self) -> bool:
         return len(self._group) == 1
 
-    async def _begin(self, place: int) -> None:
+    async def _begin(self) -> None:
         if not self._alone:  # after a rollback to it the savepoint still stands, so releasing it never fails
-            await self._connection.execute("SAVEPOINT act" if not place else "RELEASE SAVEPOINT act; SAVEPOINT act")
+            await self._connection.execute("RELEASE SAVEPOINT act; SAVEPOINT act" if self._begun else "SAVEPOINT act")
+            self._begun = True
 
     def _refuse(self, job: Job, error: Exception) -> None:
         job.attempts += 1

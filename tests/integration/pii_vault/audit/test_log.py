@@ -241,6 +241,35 @@ async def test_a_hanging_act_is_given_up(pool: asyncpg.Pool, owner: asyncpg.Conn
     await committer.stop()
 
 
+async def test_small_acts_share_a_commit_and_large_ones_do_not(
+    committer: AuditCommitter, owner: asyncpg.Connection
+) -> None:
+    async def slow(connection: asyncpg.Connection) -> None:
+        await connection.execute("SELECT pg_sleep(0.06)")
+
+    await asyncio.gather(*(committer.commit(make_entry(i), apply=Make(i)) for i in range(8)))
+    assert committer.stats.groups == 1
+    await asyncio.gather(*(committer.commit(make_entry(i), apply=slow) for i in range(4)))
+    assert committer.stats.groups == 1 + 4
+    assert await owner.fetchval("SELECT size FROM audit_head") == 12
+
+
+async def test_an_act_whose_caller_left_is_not_done(committer: AuditCommitter, owner: asyncpg.Connection) -> None:
+    entered = asyncio.Event()
+
+    async def slow(connection: asyncpg.Connection) -> None:
+        entered.set()
+        await connection.execute("SELECT pg_sleep(0.03)")
+
+    first = asyncio.create_task(committer.commit(make_entry(1), apply=slow))
+    second = asyncio.create_task(committer.commit(make_entry(2), apply=Make(2)))
+    await entered.wait()
+    second.cancel()
+    await first
+    assert await made(owner) == []
+    assert await owner.fetchval("SELECT size FROM audit_head") == 1
+
+
 async def test_a_caller_who_leaves_before_its_turn_is_not_recorded(
     committer: AuditCommitter, owner: asyncpg.Connection
 ) -> None:
