@@ -36,7 +36,7 @@ def describe(instance: Instance) -> dict[str, Any]:
     for contour, url in pairs:
         contours[contour] = {
             "url": url,
-            "database_url": instance.database_url(contour, "owner"),
+            "database_url": instance.superuser_url(contour),
             "logs": str(instance.logs(contour)),
             "data": str(instance.data(contour)),
             "pids": pids(instance, contour),

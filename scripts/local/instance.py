@@ -118,6 +118,12 @@ class Instance:
             port = self.ports.public_postgres if direct else self.ports.target("public_postgres")
         return f"postgresql://{user}:{password}@127.0.0.1:{port}/{name}"
 
+    def superuser_url(self, contour: Contour) -> str:
+        """For those who inspect the whole database: row security hides the tenants' rows from every other role."""
+        name = {"private": "vault", "public": "app"}[contour]
+        port = self.ports.private_postgres if contour == "private" else self.ports.public_postgres
+        return f"postgresql://postgres:{self.secret(contour, 'postgres.password')}@127.0.0.1:{port}/{name}"
+
     @property
     def vault_database_url(self) -> str:
         return self.database_url("private", "owner")

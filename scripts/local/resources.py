@@ -21,7 +21,6 @@ def postgres_settings() -> dict[str, str]:
         "work_mem": "16MB",
         "max_wal_size": "4GB",
         "min_wal_size": "256MB",
-        "wal_compression": "lz4",
         "checkpoint_timeout": "15min",
         "max_connections": "100",
         "max_worker_processes": str(max(4, cores)),
