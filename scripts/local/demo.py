@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections.abc import Mapping
 from typing import Any, Final
 
 from sqlalchemy.orm import Session
@@ -39,13 +40,25 @@ def seed(instance: Instance) -> dict[str, Any]:
     Returns:
         tenant, woocommerce_path, woocommerce_secret, staff: role → login, password, totp, id. Kept in a 0600 file.
     """
-    path = instance.secrets("private") / "demo.json"
-    if path.exists():
-        return dict(json.loads(path.read_text()))
+    if instance.demo:
+        return instance.demo
     made = run(_make, instance=instance)
-    path.touch(mode=0o600)
-    path.write_text(json.dumps(made, ensure_ascii=False, indent=2))
+    _write(instance, made)
     return made
+
+
+def note_first_order(
+    instance: Instance, demo: dict[str, Any], *, card: str, milliseconds: float, seen: Mapping[str, str]
+) -> dict[str, Any]:
+    """Keep what became of the first order, for the report of later starts."""
+    noted = demo | {"first_order": {"card": card, "milliseconds": milliseconds, "seen": dict(seen)}}
+    _write(instance, noted)
+    return noted
+
+
+def _write(instance: Instance, content: dict[str, Any]) -> None:
+    instance.demo_file.touch(mode=0o600)
+    instance.demo_file.write_text(json.dumps(content, ensure_ascii=False, indent=2))
 
 
 async def _make(local: LocalIssuer) -> dict[str, Any]:

@@ -8,9 +8,8 @@ import json
 import os
 import secrets
 from dataclasses import asdict, dataclass
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     from pii_vault.config import VaultSettings
@@ -144,11 +143,14 @@ class Instance:
     def witness_vkey(self) -> str:
         return (self.tls("public") / "witness.vkey").read_text().strip()
 
-    @cached_property
-    def demo(self) -> dict[str, object]:
-        """The demo shop: tenant, inbound address and the staff's logins. Empty before the first `up`."""
-        path = self.secrets("private") / "demo.json"
-        return dict(json.loads(path.read_text())) if path.exists() else {}
+    @property
+    def demo_file(self) -> Path:
+        return self.secrets("private") / "demo.json"
+
+    @property
+    def demo(self) -> dict[str, Any]:
+        """The demo shop: tenant, inbound path, the staff's logins, the first order. Empty before the first `up`."""
+        return dict(json.loads(self.demo_file.read_text())) if self.demo_file.exists() else {}
 
     # -- settings of the processes -------------------------------------------------------------------------------
     def vault_environment(self) -> dict[str, str]:

@@ -6,9 +6,9 @@ import psycopg
 from psycopg.rows import dict_row
 
 from scripts.local.instance import Instance
-from scripts.local.journey import PURPOSE, Arrival, Seen
 
 WIDTH = 100
+PURPOSE = "order_processing"
 
 
 def heading(text: str) -> str:
@@ -30,19 +30,20 @@ def public_rows(instance: Instance, tenant: str, order: str) -> list[str]:
         return lines + [f"  contact_token         {row['token']}" for row in rows]
 
 
-def full(instance: Instance, demo: dict[str, Any], arrival: Arrival, seen: dict[str, Seen]) -> str:
-    """The report after a start of both contours."""
-    took = f"{arrival.milliseconds:.0f} ms"
+def full(instance: Instance, demo: dict[str, Any], *, fresh: bool) -> str:
+    """The report after a start of both contours. `fresh`: the order was sent by this start."""
+    order = demo["first_order"]
+    took = f"{order['milliseconds']:.0f} ms"
     lines = [heading("received by the private gateway"), "  WooCommerce order.created, signed: a generated person with"]
     lines.append("  name, phone, email, address, a note and some sixty other fields")
-    lines.append(f"  the card was in the CRM after {took} (a repeated delivery makes no second order)")
+    lines.append(f"  the card was in the CRM after {took}{'' if fresh else ' (at the first start of this instance)'}")
     lines.append(heading("held by the public database: tokens, no person"))
-    lines += public_rows(instance, demo["tenant"], arrival.card["id"])
+    lines += public_rows(instance, demo["tenant"], order["card"])
     lines.append(heading(f"who sees the phone, purpose {PURPOSE}"))
-    lines += [f"  {role:<10} {what}" for role, what in seen.items()]
+    lines += [f"  {role:<10} {what}" for role, what in order["seen"].items()]
     lines.append("  each look is on the record: `larets audit verify`, or the console")
     lines.append(heading("where to click"))
-    lines.append(f"  {'CRM':<10} {instance.crm_origin}/orders/{arrival.card['id']}")
+    lines.append(f"  {'CRM':<10} {instance.crm_origin}/orders/{order['card']}")
     lines.append(f"  {'console':<10} {instance.console_origin}    (owner, officer)")
     lines.append(heading("demo logins (second factor: larets dev totp --as ROLE)"))
     lines += [
