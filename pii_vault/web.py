@@ -7,7 +7,6 @@ Pages are rendered by ``load_pages().render(request, "console/matrix.html", ...)
 
 import functools
 import hashlib
-import json
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,6 +18,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from pii_vault.errors import CrossSite
+from pii_vault.problems import problem
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +104,7 @@ class BrowserGuard:
 
         if is_cross_site(scope["method"], Headers(scope=scope), origin=self._origin):
             logger.warning("refused a cross-site request to %s", scope["path"].split("/")[1:2])
-            await _cross_site_problem()(scope, receive, send_with_headers)
+            await problem(CrossSite())(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
 
@@ -127,17 +129,6 @@ def is_cross_site(method: str, headers: Headers, *, origin: str) -> bool:
         return unsafe and sent_origin not in (origin, "null")
     # Without a session: a sign-in form posted by another site (login CSRF) is refused; programs send neither.
     return unsafe and (site not in (None, "same-origin") or sent_origin not in (None, "null", origin))
-
-
-def _cross_site_problem() -> Response:
-    body = {
-        "type": "urn:larets:problem:cross_site",
-        "title": "Cross-site request refused",
-        "status": 403,
-        "detail": "The request did not come from a page of this origin. Open the page itself and repeat.",
-        "code": "cross_site",
-    }
-    return Response(json.dumps(body), status_code=403, media_type="application/problem+json")
 
 
 def language(request: Request) -> Language:
@@ -265,7 +256,5 @@ def build_site() -> APIRouter:
 def local_path(address: str) -> str:
     """``address`` if it stays on this host, else ``/``: a link's redirect target is never trusted."""
     parts = urlsplit(address)
-    inside = (
-        address.startswith("/") and not address.startswith("//") and not parts.scheme and not parts.netloc
-    )
+    inside = address.startswith("/") and not address.startswith("//") and not parts.scheme and not parts.netloc
     return address if inside and "\\" not in address and address.isprintable() else "/"

@@ -6,7 +6,8 @@ import msgspec
 from fastapi import APIRouter, Depends, Header, Request, Response
 
 from pii_vault.access.principal import Principal
-from pii_vault.errors import BodyTooLarge, BrokenRequest, CrossSite, InvalidRequest, Unauthenticated
+from pii_vault.api.body import read_body
+from pii_vault.errors import BrokenRequest, CrossSite, InvalidRequest, Unauthenticated
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.search import search
 from pii_vault.services import Services
@@ -16,7 +17,6 @@ from pii_vault.widgets.schemas import MaskRequest, RevealRequest, SearchRequest,
 from pii_vault.widgets.service import collect, masks, purposes_to_reveal
 
 FrameKind = Literal["reveal", "search", "collect"]
-MAX_BODY = 1024 * 1024
 T = TypeVar("T")
 
 
@@ -111,11 +111,7 @@ async def read_json(request: Request, shape: type[T]) -> T:
     """The body as this shape. The message of a failure names the field, never what stood in it."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise InvalidRequest("send application/json")
-    if int(request.headers.get("content-length") or 0) > MAX_BODY:
-        raise BodyTooLarge
-    body = await request.body()
-    if len(body) > MAX_BODY:
-        raise BodyTooLarge
+    body = await read_body(request.scope, request.receive)
     try:
         return msgspec.json.decode(body, type=shape)
     except msgspec.ValidationError as error:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import normalise
 from pii_vault.core.tokens import parse_token_shape
-from pii_vault.errors import Forbidden, InvalidRequest, InvalidValue
+from pii_vault.errors import Forbidden, InvalidFields, InvalidRequest, InvalidValue
 from pii_vault.operations.items import RevealResult, TokeniseItem
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
@@ -15,14 +15,10 @@ from pii_vault.widgets.schemas import CollectedValue, Purpose
 NEW_SUBJECT = "@1"
 
 
-class RejectedFields(InvalidRequest):
+class RejectedFields(InvalidFields):
     """Some fields do not fit their class. Correct the marked ones; nothing has been stored."""
 
     code = "invalid_value"
-
-    def __init__(self, errors: list[dict[str, str]]) -> None:
-        super().__init__()
-        self.errors = errors
 
 
 async def masks(vault: Vault, principal: Principal, *, purpose: str, tokens: Sequence[str]) -> list[RevealResult]:
@@ -85,7 +81,7 @@ async def collect(
     ]
     results = await tokenise(vault, principal, items, request_id=new_request_id(), idempotency_key=idempotency_key)
     errors = [
-        {"pointer": f"/items/{position}/value", "detail": result.error, "code": result.error}
+        (f"/items/{position}/value", result.error)
         for position, result in enumerate(results)
         if result.error is not None
     ]
@@ -98,11 +94,11 @@ async def collect(
 def _check(vault: Vault, values: Sequence[CollectedValue]) -> None:
     if len({item.class_id for item in values}) != len(values):
         raise InvalidRequest("a form has one field of a class; send each class once")
-    errors: list[dict[str, str]] = []
+    errors: list[tuple[str, str]] = []
     for position, item in enumerate(values):
         try:
             normalise(vault.classes.get(item.class_id), item.value)
         except InvalidValue as error:
-            errors.append({"pointer": f"/items/{position}/value", "detail": error.detail, "code": "invalid_value"})
+            errors.append((f"/items/{position}/value", error.detail))
     if errors:
         raise RejectedFields(errors)

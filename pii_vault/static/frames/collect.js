@@ -137,4 +137,8 @@ window.addEventListener("pagehide", () => {
   for (const field of fields) field.clear();
 });
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") post({ type: "dismissed" }); // the page cannot hear keys that are pressed here
+});
+
 listen({ open });

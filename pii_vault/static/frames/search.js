@@ -97,4 +97,8 @@ form.addEventListener("submit", submit);
 input.addEventListener("input", () => say("search_hint"));
 window.addEventListener("pagehide", () => form.reset());
 
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") post({ type: "dismissed" }); // the page cannot hear keys that are pressed here
+});
+
 listen({ open });

@@ -53,7 +53,6 @@ export const TEXT = {
     save_session: "Сеанс закончился. Войдите в другой вкладке и повторите: введённое останется",
     replace: "Показать и исправить",
     keeps: "Пусто — останется прежнее",
-    open_directly: "Это часть страницы CRM. Сама по себе она не работает.",
   },
   en: {
     show: "Show",
@@ -107,7 +106,6 @@ export const TEXT = {
     save_session: "Your session has ended. Sign in in another tab and try again: your text stays",
     replace: "Show and correct",
     keeps: "Leave empty to keep it",
-    open_directly: "This is a part of a CRM page and does not work alone.",
   },
 };
 

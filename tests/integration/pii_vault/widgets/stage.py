@@ -1,141 +1,67 @@
-"""A stage for the frames: the vault's router over a small fake vault, and a bare page that plays the CRM.
+"""A stage for the vault's browser pages: real vault, real browser, and a bare page that plays the CRM.
 
-Both are served on ports of the loopback under two names, as in life: one site, two origins.
+Everything is served on ports of the loopback under names of one site, as in life: one site, several origins.
 """
 
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import Any, ClassVar, cast
+from typing import Any, Final, cast
 
-import pytest
 import uvicorn
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, JSONResponse
+from fastapi.responses import HTMLResponse
+from playwright.async_api import Browser, BrowserContext, Frame, Page
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from pii_vault import problems
 from pii_vault.access.principal import Principal
-from pii_vault.access.registers import Purpose
-from pii_vault.core.classes import load_classes
-from pii_vault.core.tokens import new_subject_text, new_token_text, parse_token_shape
-from pii_vault.errors import Forbidden, StoreUnavailable, VaultError
-from pii_vault.operations.items import FoundSubject, RevealResult, TokeniseItem, TokeniseResult
+from pii_vault.operations.items import TokeniseItem
+from pii_vault.operations.tokenise import tokenise
 from pii_vault.services import Services
+from pii_vault.vault import Vault
 from pii_vault.web import BrowserGuard, build_site
 from pii_vault.widgets.endpoints import build_frames
-from scripts.local.browser import ROOT
+from tests.support.vault import staff
 
-TENANT = "demo"
-COOKIE = "__Host-larets_vault"
-PURPOSES = {
-    "order_processing": ("Обработка заказа", "Order processing"),
-    "delivery": ("Доставка", "Delivery"),
-    "support": ("Обслуживание покупателя", "Customer support"),
-}
-ALLOWED = {  # what the demo policies say of these purposes, in short
-    "sales": {"order_processing": ("name", "phone", "email", "address", "text"), "support": ("phone", "email")},
-    "owner": {"order_processing": ("name", "phone", "email", "address", "text")},
-    "warehouse": {"delivery": ("name", "address")},
-}
-MASKED = {"marketer": {"order_processing": ("phone", "email")}}
-
-
-def token(class_id: str, number: int) -> str:
-    return new_token_text(class_id, tenant=TENANT, bits=number.to_bytes(16, "big"))
-
-
-class FakeMatrix:
-    purposes: ClassVar = {
-        id_: Purpose(id_, {"ru": ru, "en": en}, {"ru": "–", "en": "–"}) for id_, (ru, en) in PURPOSES.items()
-    }
-
-    def cell(self, role: str, purpose: str, class_id: str, action: str) -> SimpleNamespace:
-        allowed = class_id in ALLOWED.get(role, {}).get(purpose, ())
-        masked = allowed or class_id in MASKED.get(role, {}).get(purpose, ())
-        outcome = "allow" if allowed and action == "reveal" else "mask" if masked else "deny"
-        return SimpleNamespace(outcome=outcome)
+SESSION: Final = "session"
+STARTED: Final = 10.0
 
 
 @dataclass
-class FakeVault:
-    """Answers like the vault's operations; counts what it was asked."""
+class FakeSessions:
+    """Whoever shows the cookie is one member of staff in this role; nobody when the role is None."""
 
-    values: dict[str, str] = field(default_factory=dict)
-    erased: set[str] = field(default_factory=set)
     role: str | None = "sales"
-    away: bool = False
-    asked: list[tuple[str, int]] = field(default_factory=list)
-    keys: list[str | None] = field(default_factory=list)
-    stored: list[TokeniseItem] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.vault = SimpleNamespace(
-            matrix=FakeMatrix(), classes=load_classes(ROOT / "policies" / "classes.yaml")
-        )
-
-    @property
-    def principal(self) -> Principal:
-        return Principal(kind="staff", id="stf_1", tenant=TENANT, roles=(self.role or "",), contour="private")
-
-    async def reveal(
-        self, vault: Any, principal: Principal, *, purpose: str, tokens: Sequence[str], request_id: str,
-        action: str = "reveal",
-    ) -> list[RevealResult]:  # fmt: skip
-        del vault, request_id
-        self._work(action, len(tokens))
-        granted = {**MASKED.get(principal.roles[0], {}), **ALLOWED.get(principal.roles[0], {})}
-        if purpose not in granted:
-            raise Forbidden
-        return [self._answer(principal, purpose, text, action) for text in tokens]
-
-    def _answer(self, principal: Principal, purpose: str, text: str, action: str) -> RevealResult:
-        if text in self.erased:
-            return RevealResult(error="erased")
-        parsed = parse_token_shape(text)
-        if parsed is None or text not in self.values:
-            return RevealResult(error="unknown_token")
-        outcome = self.vault.matrix.cell(principal.roles[0], purpose, parsed.class_id, action).outcome
-        if outcome == "deny":
-            return RevealResult(error="denied", reason="Ни одно правило этого не разрешает.")
-        if outcome == "mask":
-            return RevealResult(mask=f"{self.values[text][:2]}•••")
-        return RevealResult(value=self.values[text])
-
-    async def search(self, vault: Any, principal: Principal, *, class_id: str, value: str, **_: Any) -> list[FoundSubject]:
-        del vault
-        self._work("search", 1)
-        if principal.roles[0] not in ("sales", "owner"):
-            raise Forbidden
-        found = [text for text, stored in self.values.items() if stored == value]
-        subject = new_subject_text(bytes(16), tenant=TENANT)
-        return [FoundSubject(subject=subject, tokens={class_id: found})] if found else []
-
-    async def tokenise(
-        self, vault: Any, principal: Principal, items: Sequence[TokeniseItem], *, request_id: str,
-        idempotency_key: str | None = None,
-    ) -> list[TokeniseResult]:  # fmt: skip
-        del vault, principal, request_id
-        self._work("tokenise", len(items))
-        self.keys.append(idempotency_key)
-        self.stored.extend(items)
-        subject = new_subject_text(bytes(16), tenant=TENANT)
-        return [
-            TokeniseResult(token=token(item.class_id, 900 + at), subject=subject) for at, item in enumerate(items)
-        ]
-
-    def _work(self, verb: str, count: int) -> None:
-        self.asked.append((verb, count))
-        if self.away:
-            raise StoreUnavailable
+    tenant: str = "demo"
+    principal: Principal | None = None
 
     async def principal_from_cookie(self, request: Request, *, audience: str) -> Principal | None:
-        assert audience == "vault"
-        return self.principal if self.role is not None and request.cookies.get(COOKIE) == "session" else None
+        if self.role is None or request.cookies.get(f"__Host-larets_{audience}") != SESSION:
+            return None
+        return self.principal or staff(self.role, tenant=self.tenant)
+
+    async def principal_from_bearer(self, token: str) -> Principal:
+        raise NotImplementedError
 
 
-CRM_PAGE = """<!doctype html><html lang="ru"><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+class Counter:
+    """Remembers the requests that reached the application behind the guard."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self.seen: list[str] = []
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.seen.append(f"{scope['method']} {scope['path']}")
+        await self._app(scope, receive, send)
+
+
+CRM_PAGE = """<!doctype html><html lang="ru"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
 <body><div id="slot"></div><script src="/crm.js"></script></body></html>"""
 CRM_SCRIPT = """
 window.received = [];
@@ -156,32 +82,50 @@ document.getElementById("slot").append(frame);
 
 @dataclass
 class Stage:
-    vault_origin: str
-    crm_origin: str
-    fake: FakeVault
+    """The two origins, and what was asked of the vault's."""
 
-    def page(self, kind: str, **query: str | int) -> str:
+    vault: Vault
+    sessions: FakeSessions
+    vault_origin: str = ""
+    crm_origin: str = ""
+    counter: Counter | None = None
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    async def store(self, **values: str) -> str:
+        """One subject with these values; their tokens by class."""
+        items = [TokeniseItem(class_id=class_id, value=value, subject="@1") for class_id, value in values.items()]
+        results = await tokenise(self.vault, staff("sales"), items, request_id="stage")
+        self.tokens |= {item.class_id: result.token or "" for item, result in zip(items, results, strict=True)}
+        return results[0].subject or ""
+
+    def asked(self, verb: str) -> int:
+        assert self.counter is not None
+        return self.counter.seen.count(f"POST /frames/api/{verb}")
+
+    @property
+    def settings(self) -> SimpleNamespace:
+        return SimpleNamespace(crm_origin=self.crm_origin, vault_origin=self.vault_origin)
+
+    @property
+    def services(self) -> Services:
+        given = SimpleNamespace(settings=self.settings, vault=self.vault, staff_sessions=self.sessions)
+        return cast("Services", given)
+
+    def vault_app(self) -> ASGIApp:
+        app = FastAPI()
+        app.include_router(build_frames(self.services))
+        app.include_router(build_site())
+        problems.install(app)
+        self.counter = Counter(app)
+        return BrowserGuard(self.counter, origin=self.vault_origin)
+
+    async def open(self, context: BrowserContext, kind: str, **query: str | int) -> tuple[Page, Frame]:
+        """The CRM page with a frame that has said it is ready."""
+        page = await context.new_page()
         extra = "".join(f"&{name}={value}" for name, value in query.items())
-        return f"{self.crm_origin}/?kind={kind}&vault={self.vault_origin}{extra}"
-
-
-def vault_app(fake: FakeVault, *, vault_origin: str, crm_origin: str) -> BrowserGuard:
-    settings = SimpleNamespace(crm_origin=crm_origin, vault_origin=vault_origin)
-    app = FastAPI()
-    app.include_router(
-        build_frames(cast("Services", SimpleNamespace(settings=settings, vault=fake.vault, staff_sessions=fake)))
-    )
-    app.include_router(build_site())
-
-    @app.exception_handler(VaultError)
-    def problem(request: Request, error: VaultError) -> Response:
-        del request
-        body = {"code": error.code, "status": error.status_code, "detail": error.detail}
-        if errors := getattr(error, "errors", None):
-            body["errors"] = errors
-        return JSONResponse(body, status_code=error.status_code, media_type="application/problem+json")
-
-    return BrowserGuard(app, origin=vault_origin)
+        await page.goto(f"{self.crm_origin}/?kind={kind}&vault={self.vault_origin}{extra}")
+        await page.wait_for_function("received.some((message) => message.type === 'ready')")
+        return page, page.frames[1]
 
 
 def crm_app() -> FastAPI:
@@ -198,34 +142,52 @@ def crm_app() -> FastAPI:
     return app
 
 
-def play(fake: FakeVault, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Puts the fake's operations in place of the real ones."""
-    monkeypatch.setattr("pii_vault.widgets.service.reveal", fake.reveal)
-    monkeypatch.setattr("pii_vault.widgets.endpoints.reveal", fake.reveal)
-    monkeypatch.setattr("pii_vault.widgets.endpoints.search", fake.search)
-    monkeypatch.setattr("pii_vault.widgets.service.tokenise", fake.tokenise)
+@contextlib.asynccontextmanager
+async def listening(name: str, build: Callable[[str], ASGIApp]) -> AsyncIterator[str]:
+    """Serves what `build(origin)` makes at http://{name}.larets.localhost:{free port}; gives the origin."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        origin = f"http://{name}.larets.localhost:{bound.getsockname()[1]}"
+        server = uvicorn.Server(uvicorn.Config(build(origin), log_level="error", lifespan="off"))
+        task = asyncio.create_task(server._serve(sockets=[bound]))
+        async with asyncio.timeout(STARTED):
+            while not server.started:  # noqa: ASYNC110  the server has no event to wait for
+                await asyncio.sleep(0.01)
+        try:
+            yield origin
+        finally:
+            server.should_exit = True
+            await task
 
 
 @contextlib.asynccontextmanager
-async def served(fake: FakeVault) -> AsyncIterator[Stage]:
-    with socket.socket() as first, socket.socket() as second:
-        for each in (first, second):
-            each.bind(("127.0.0.1", 0))
-        vault_origin = f"http://vault.larets.localhost:{first.getsockname()[1]}"
-        crm_origin = f"http://crm.larets.localhost:{second.getsockname()[1]}"
-        apps = (vault_app(fake, vault_origin=vault_origin, crm_origin=crm_origin), crm_app())
-        servers = [uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="off")) for app in apps]
-        for server in servers:
-            server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
-        tasks = [
-            asyncio.create_task(server.serve(sockets=[each]))
-            for server, each in zip(servers, (first, second), strict=True)
+async def on_stage(vault: Vault) -> AsyncIterator[Stage]:
+    stage = Stage(vault, FakeSessions())
+
+    def vault_app(origin: str) -> ASGIApp:
+        stage.vault_origin = origin
+        return stage.vault_app()
+
+    async with listening("crm", lambda _: crm_app()) as crm:
+        stage.crm_origin = crm
+        async with listening("vault", vault_app):
+            yield stage
+
+
+async def signed_in(browser: Browser, *, audience: str = "vault", **options: Any) -> BrowserContext:
+    """A browser that holds the session's cookie of the vault's or the console's host."""
+    context = await browser.new_context(**options)
+    await context.add_cookies(
+        [
+            {
+                "name": f"__Host-larets_{audience}",
+                "value": SESSION,
+                "domain": f"{audience}.larets.localhost",
+                "path": "/",
+                "secure": True,
+                "httpOnly": True,
+                "sameSite": "Strict",
+            }
         ]
-        while not all(server.started for server in servers):
-            await asyncio.sleep(0.01)
-        try:
-            yield Stage(vault_origin, crm_origin, fake)
-        finally:
-            for server in servers:
-                server.should_exit = True
-            await asyncio.gather(*tasks)
+    )
+    return context
