@@ -87,6 +87,11 @@ class Words:
     def has(self, key: str) -> bool:
         return key in self._messages
 
+    def titled(self, group: str, value: str) -> str:
+        """The title of a known value; one that a shop made up itself stands as it is."""
+        key = f"{group}.{value}"
+        return self(key) if self.has(key) else value
+
     def money(self, amount: Decimal, currency: str) -> str:
         """An amount as its readers write it: `12 345 ₽`, `₽12,345.50`; kopecks only where there are some."""
         whole = amount == amount.to_integral_value()

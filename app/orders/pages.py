@@ -21,6 +21,7 @@ from app.services import AppServices
 from app.timeline import service as timeline
 
 PAGE_SIZE: Final = 50
+MARKS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 SEARCHERS: Final = frozenset({"owner", "sales"})
 Tokens = Annotated[list[str], Form(min_length=1, max_length=20)]
 
@@ -74,15 +75,10 @@ async def _choices(session: AsyncSession, t: Words) -> dict[str, Any]:
     statuses = await orders.known_statuses(session)
     sources = await orders.known_sources(session)
     return {
-        "status_choices": [(value, _titled(t, "status", value)) for value in statuses],
-        "source_choices": [(value, _titled(t, "connector", value)) for value in sources],
+        "status_choices": [(value, t.titled("status", value)) for value in statuses],
+        "source_choices": [(value, t.titled("connector", value)) for value in sources],
         "period_choices": [(value, t(f"orders.period_{value}")) for value in PERIODS],
     }
-
-
-def _titled(t: Words, group: str, value: str) -> str:
-    key = f"{group}.{value}"
-    return t(key) if t.has(key) else value
 
 
 def _add_card(router: APIRouter, services: AppServices, pages: Pages) -> None:
@@ -107,7 +103,9 @@ def _status_block(order: Order, *, wanted: str | None = None, history_too: bool 
     """What `orders/_status.html` needs. `wanted` is a choice that somebody else's change got in the way of."""
     known = [status.value for status in Status]
     statuses = known if order.status in known else [order.status, *known]
-    return {"order": order, "statuses": statuses, "wanted": wanted, "history_too": history_too}
+    marks = sorted(order.source, key=lambda mark: (MARKS.index(mark) if mark in MARKS else len(MARKS), mark))
+    block = {"order": order, "statuses": statuses, "wanted": wanted, "history_too": history_too}
+    return block | {"marks": marks}
 
 
 def _corrections(order: Order, t: Words) -> list[dict[str, Any]]:

@@ -5,6 +5,7 @@
 
 const VERSION = 1;
 const READY_MS = 10000; // a frame that has said nothing by then will not
+const LOADED_MS = 1000; // nor one whose document has come up: that was the browser's own error page
 
 export const vaultOrigin = () => document.body.dataset.vault;
 
@@ -27,6 +28,7 @@ export class Channel {
     this.frame.title = title;
     this.frame.className = className;
     window.addEventListener("message", this.#receive);
+    this.frame.addEventListener("load", () => this.#waitFor(LOADED_MS));
     parent.append(this.frame);
     this.load();
   }
@@ -36,8 +38,7 @@ export class Channel {
     this.ready = false;
     this.frame.dataset.ready = "false";
     this.frame.src = `${vaultOrigin()}/frames/${this.kind}`;
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.#handlers.silent(), READY_MS);
+    this.#waitFor(READY_MS);
   }
 
   post(message) {
@@ -49,6 +50,11 @@ export class Channel {
     clearTimeout(this.#timer);
     window.removeEventListener("message", this.#receive);
     this.frame.remove();
+  }
+
+  #waitFor(time) {
+    clearTimeout(this.#timer);
+    if (!this.ready) this.#timer = setTimeout(() => this.#handlers.silent(), time);
   }
 
   #receive = (event) => {

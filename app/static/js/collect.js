@@ -49,6 +49,7 @@ export class CollectForm {
         ready: () => this.#open(),
         silent: () => this.#notices.show("away"),
         session_needed: () => this.#notices.show("session"),
+        dismissed: () => this.#root.closest("dialog")?.close(),
         collected: (message) => this.#collected(message),
       },
     });

@@ -7,7 +7,7 @@ import { Channel } from "./channel.js";
 import { Notices } from "./notices.js";
 
 const MOST_CELLS = 1000; // the frame takes no more
-const MENU_WIDTH = 220; // px that the frame's purpose menu needs to be seen whole
+const MENU_WIDTH = 250; // px that the frame's purpose menu needs to be seen whole
 const MENU_HEIGHT = 190;
 
 let lastId = 0;

@@ -42,6 +42,7 @@ export class SearchForm {
         ready: () => this.#open(),
         silent: () => this.#notices.show("away"),
         session_needed: () => this.#notices.show("session"),
+        dismissed: () => this.#root.closest("dialog")?.close(),
         found: ({ subjects }) => this.#found(subjects),
       },
     });
