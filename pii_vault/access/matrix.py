@@ -146,6 +146,9 @@ class Matrix:
             else:
                 rulings[subject] = judge(rules, granted="mask" if action == "mask" else "allow", facts=facts)
         best = rulings[_SUBJECTS[0]]
+        if all(ruling.outcome == "deny" for ruling in rulings.values()):
+            # Then the way of denying must not tell anything about the subject.
+            rulings = dict.fromkeys(_SUBJECTS, best)
         return Decision(
             outcome=best.outcome,
             policy_id=best.policy_id,
