@@ -4,6 +4,7 @@ A message names the class of a value, a version or a policy; never a value.
 """
 
 import inspect
+from collections.abc import Sequence
 from typing import ClassVar
 
 
@@ -48,6 +49,15 @@ class BodyTooLarge(VaultError):
 
     status_code = 413
     code = "body_too_large"
+
+
+class InvalidFields(InvalidRequest):
+    """A field is missing, unknown or of the wrong type. Compare the request with the API description."""
+
+    def __init__(self, fields: Sequence[tuple[str, str]]) -> None:
+        """`fields`: JSON pointers with reasons, none of which repeats what was sent."""
+        super().__init__()
+        self.fields = fields
 
 
 class UnknownPurpose(VaultError):
@@ -184,6 +194,7 @@ class WrongPassphrase(KeyServiceError):
 class BrokenKeyring(KeyServiceError):
     """The keyring file cannot be read. Restore it from its copy; do not create a new one over it."""
 
+    status_code = 503
     code = "broken_keyring"
 
 

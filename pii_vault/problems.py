@@ -13,8 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from pii_vault.api.errors import InvalidFields
-from pii_vault.errors import Unauthenticated, VaultError, default_detail
+from pii_vault.errors import InvalidFields, Unauthenticated, VaultError, default_detail
 
 logger = logging.getLogger(__name__)
 

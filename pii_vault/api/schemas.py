@@ -5,8 +5,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from pii_vault.api.errors import InvalidFields
-from pii_vault.errors import BodyTooLarge, BrokenRequest, InvalidRequest
+from pii_vault.errors import BodyTooLarge, BrokenRequest, InvalidFields, InvalidRequest
 from pii_vault.operations.items import FoundSubject, RevealResult, TokeniseItem, TokeniseResult
 
 MAX_ITEMS = 1000
