@@ -27,7 +27,10 @@ from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import VaultError
 from pii_vault.gateway.forward import Forwarder, forwarder_pool, intake_client
 from pii_vault.gateway.store import purge_deliveries
+from pii_vault.identity.housekeeping import purge_identity
+from pii_vault.identity.policy import IdentityPolicy
 from pii_vault.keys.service import KeyService
+from pii_vault.vault import utc_now
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +99,7 @@ async def _purge(pool: asyncpg.Pool) -> None:
     while True:
         await store.purge_expired(pool)
         await purge_deliveries(pool)
+        await purge_identity(pool, policy=IdentityPolicy(), now=utc_now())
         await asyncio.sleep(PURGE_SECONDS)
 
 

@@ -5,7 +5,6 @@ import logging
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -25,6 +24,7 @@ logger = logging.getLogger(__name__)
 ENTRY_COOKIE: Final = "__Host-larets_entry"  # binds a sign-in under way to one browser
 HOME: Final = "/identity/sessions"
 _NEXT: Final = ("/identity/authorize", "/identity/handover", "/identity/sessions", "/identity/signout")
+_PLAIN: Final = re.compile(r"[!\"$-\[\]-~]+")  # printable ASCII without blank, `#` and `\\`
 _MAX_NEXT: Final = 4096
 _MAX_FORM: Final = 16 * 1024
 _BROWSERS: Final = (
@@ -89,9 +89,9 @@ def text(form: FormData, name: str) -> str:
 
 def next_path(asked: str) -> str:
     """Where to go after signing in: one of our own few addresses, or the list of sessions."""
-    parts = urlsplit(asked)
-    ours = not parts.scheme and not parts.netloc and not parts.fragment and parts.path in _NEXT
-    return asked if ours and len(asked) <= _MAX_NEXT and re.fullmatch(r"[!-\[\]-~]+", asked) else HOME
+    # Compared as text, not parsed: browsers and parsers differ on what `///host` and `/\\host` mean.
+    ours = asked.partition("?")[0] in _NEXT and _PLAIN.fullmatch(asked)
+    return asked if ours and len(asked) <= _MAX_NEXT else HOME
 
 
 def set_cookie(answer: Response, name: str, value: str, *, max_age: int | None = None) -> None:

@@ -1,23 +1,29 @@
-"""Rows that have served their time. Called by the vault's worker now and then."""
+"""Rows that have served their time. The vault's worker calls this now and then, on its own connections."""
 
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import delete, or_
-from sqlalchemy.orm import Session
+import asyncpg
 
-from pii_vault.identity import throttle
-from pii_vault.identity.models import AuthorizationCode, Invitation, SigninAttempt, StaffSession
+from pii_vault import store
 from pii_vault.identity.policy import IdentityPolicy
 
 KEPT: Final = timedelta(days=7)  # an ended session and its spent codes: long enough to notice a replay
 
+_EXPIRED: Final = "DELETE FROM signin_attempt WHERE expires_at < $1"
+_FORGOTTEN: Final = "DELETE FROM signin_throttle WHERE changed_at < $1"
+# Sessions take their cookies, codes and refresh tokens with them. The audit log keeps what happened.
+_OLD: Final = (
+    "DELETE FROM staff_invitation WHERE expires_at < $1",
+    "DELETE FROM authorization_code WHERE expires_at < $1",
+    "DELETE FROM staff_session WHERE expires_at < $1 OR ended_at < $1",
+)
 
-def purge_expired(db: Session, *, policy: IdentityPolicy, now: datetime) -> None:
-    """Sessions take their cookies, codes and refresh tokens with them. The audit log keeps what happened."""
-    old = now - KEPT
-    db.execute(delete(SigninAttempt).where(SigninAttempt.expires_at < now))
-    db.execute(delete(AuthorizationCode).where(AuthorizationCode.expires_at < old))
-    db.execute(delete(Invitation).where(Invitation.expires_at < old))
-    db.execute(delete(StaffSession).where(or_(StaffSession.expires_at < old, StaffSession.ended_at < old)))
-    throttle.purge(db, policy=policy, now=now)
+
+async def purge_identity(pool: asyncpg.Pool, *, policy: IdentityPolicy, now: datetime) -> None:
+    """Raises StoreUnavailable."""
+    async with store.connection(pool) as connection:
+        await connection.execute(_EXPIRED, now)
+        await connection.execute(_FORGOTTEN, now - policy.failures_forgotten_after)
+        for statement in _OLD:
+            await connection.execute(statement, now - KEPT)

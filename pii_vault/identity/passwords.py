@@ -44,6 +44,7 @@ _COMMON: Final = frozenset(
 )
 _LEET: Final = str.maketrans("013457@$!", "oieastasi")
 _SHORTEST_WALK: Final = 6
+_SHORTEST_REST: Final = 6  # what is left after the known parts must itself be something to guess
 
 
 class PasswordKeeper:
@@ -75,7 +76,7 @@ class PasswordKeeper:
                 self._hasher.verify(stored or self._nobody, candidate)
             except (VerificationError, InvalidHashError):
                 return False
-        return stored is not None and not too_long
+        return bool(stored) and not too_long
 
     def is_outdated(self, stored: str) -> bool:
         return self._hasher.check_needs_rehash(stored)
@@ -114,9 +115,10 @@ def _is_guessable(password: str, told: Iterable[str]) -> bool:
     rest = low
     for word in (*words, *_walks_in(low)):
         rest = rest.replace(word, "")
-    if len(rest) < 5:  # noqa: PLR2004  what is left after known parts is too little to be a secret
+    if len(rest) < _SHORTEST_REST:
         return True
-    return any(_core(form) in _COMMON for form in (low, low.translate(_LEET)))
+    core = _core(low)
+    return not _COMMON.isdisjoint({core, core.translate(_LEET), _core(low.translate(_LEET))})
 
 
 def _is_repetition(text: str) -> bool:

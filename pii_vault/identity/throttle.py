@@ -62,10 +62,6 @@ def forgive(session: Session, *, account: bytes, address: bytes) -> None:
         row.blocked_until = None  # a try that was checked met no pause: this one was set by the try itself
 
 
-def purge(session: Session, *, policy: IdentityPolicy, now: datetime) -> None:
-    session.execute(delete(Throttle).where(Throttle.changed_at < now - policy.failures_forgotten_after))
-
-
 def _locked_rows(session: Session, counters: Sequence[Counter], *, now: datetime) -> dict[bytes, Throttle]:
     """Rows in one order for everybody, so that two tries cannot wait for each other."""
     digests = sorted(counter.digest for counter in counters)

@@ -162,7 +162,7 @@ class Crm:
 
     def address(self, **changes: str | None) -> str:
         digest = hashlib.sha256(self.verifier.encode()).digest()
-        query: dict[str, str | None] = {
+        usual: dict[str, str | None] = {
             "response_type": "code",
             "client_id": "crm",
             "redirect_uri": CALLBACK,
@@ -171,8 +171,9 @@ class Crm:
             "nonce": self.nonce,
             "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),
             "code_challenge_method": "S256",
-        } | changes
-        return f"/identity/authorize?{urlencode({k: v for k, v in query.items() if v is not None})}"
+        }
+        query = {name: value for name, value in (usual | changes).items() if value is not None}
+        return f"/identity/authorize?{urlencode(query)}"
 
     async def code(self, browser: Browser, member: Member) -> str:
         """Sign in and come back with a code."""

@@ -6,6 +6,7 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from pii_vault.identity.staff import set_role
 from pii_vault.protocol import Peer
 from tests.integration.pii_vault.identity.stage import CALLBACK, CRM, VAULT, Crm, Stage, query_of
 
@@ -74,9 +75,7 @@ async def test_token_endpoint_is_not_on_the_browser_listener(stage: Stage) -> No
         ({"max_age": "soon"}, "not a number"),
     ],
 )
-async def test_untrusted_request_is_never_redirected(
-    stage: Stage, changes: dict[str, str | None], reason: str
-) -> None:
+async def test_untrusted_request_is_never_redirected(stage: Stage, changes: dict[str, str | None], reason: str) -> None:
     browser = stage.browser()
     await stage.sign_in(browser, stage.member())
     answer = await browser.get(Crm(stage).address(**changes))
@@ -163,8 +162,6 @@ async def test_refresh_rotates_and_shows_the_new_role(stage: Stage) -> None:
     member, browser, crm = stage.member("sales"), stage.browser(), Crm(stage)
     tokens = await crm.tokens(browser, member)
     with stage.services.sessions.begin() as db:
-        from pii_vault.identity.staff import set_role
-
         set_role(db, member.staff_id, role="warehouse", now=stage.clock())
     again = (await crm.refresh(tokens["refresh_token"])).json()
     assert again["refresh_token"] != tokens["refresh_token"]
@@ -191,9 +188,7 @@ async def test_revoked_refresh_token_is_over_but_the_session_lives(stage: Stage)
     assert (await browser.get("/identity/sessions")).status_code == 200
 
 
-@pytest.mark.parametrize(
-    "peer", [None, Peer("private", "crm"), Peer("public", "somebody"), Peer("private", "bench")]
-)
+@pytest.mark.parametrize("peer", [None, Peer("private", "crm"), Peer("public", "somebody"), Peer("private", "bench")])
 async def test_only_the_registered_certificate_gets_tokens(stage: Stage, peer: Peer | None) -> None:
     crm = Crm(stage)
     code = await crm.code(stage.browser(), stage.member())

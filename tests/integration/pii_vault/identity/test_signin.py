@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import text
 
 from pii_vault.identity.forms import ENTRY_COOKIE
+from pii_vault.identity.models import Staff
 from pii_vault.identity.sessions import CONSOLE_COOKIE, VAULT_COOKIE
 from pii_vault.identity.staff import set_enabled
 from tests.integration.pii_vault.identity.stage import CRM, PASSWORD, Crm, Member, Stage, form_of
-from tests.support.vault import rows
+from tests.support.vault import outage, rows
 
 SAME = re.compile(r'name="form_token" value="[0-9a-f]+"')
 
@@ -69,14 +70,14 @@ async def test_wrong_password_is_answered_alike_for_known_and_unknown_logins(sta
 
 async def test_unknown_login_costs_a_password_check(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     checked: list[str | None] = []
-    keeper = type(stage.issuer.passwords)
+    keeper = stage.issuer.passwords
     real = keeper.matches
 
-    def counted(self: object, password: str, stored: str | None) -> bool:
+    def counted(_: object, password: str, stored: str | None) -> bool:
         checked.append(stored)
-        return real(stage.issuer.passwords, password, stored)
+        return real(password, stored)
 
-    monkeypatch.setattr(keeper, "matches", counted)
+    monkeypatch.setattr(type(keeper), "matches", counted)
     await stage.give_password(stage.browser(), "nobody@shop.example.ru", "wrong password here")
     assert checked == [None]
 
@@ -131,9 +132,7 @@ async def test_tries_sent_at_once_are_all_counted(stage: Stage) -> None:
     pages = [await browser.get("/identity/signin") for browser in browsers]
     answers = await asyncio.gather(
         *(
-            browser.submit(
-                "/identity/signin", form_of(page) | {"login": member.login, "password": f"guess number {n}"}
-            )
+            browser.submit("/identity/signin", form_of(page) | {"login": member.login, "password": f"guess number {n}"})
             for n, (browser, page) in enumerate(zip(browsers, pages, strict=True))
         )
     )
@@ -200,9 +199,7 @@ async def test_guessing_the_code_is_paused_and_needs_the_password_again(stage: S
     member, browser = stage.member(), stage.browser()
     await stage.give_password(browser, member.login)
     page = await browser.get("/identity/second-factor")
-    answers = [
-        await browser.submit("/identity/second-factor", form_of(page) | {"code": f"00000{n}"}) for n in range(6)
-    ]
+    answers = [await browser.submit("/identity/second-factor", form_of(page) | {"code": f"00000{n}"}) for n in range(6)]
     assert [answer.status_code for answer in answers] == [401] * 5 + [429]
     stage.clock.forward(minutes=1)
     assert (await browser.get("/identity/second-factor")).status_code == 303  # back to the password
@@ -339,8 +336,6 @@ async def test_big_and_odd_bodies_are_refused(stage: Stage) -> None:
 
 
 async def test_database_gone_is_503_and_recovers(stage: Stage) -> None:
-    from tests.support.vault import outage
-
     member, browser = stage.member(), stage.browser()
     await stage.sign_in(browser, member)
     with outage(stage.database):
@@ -373,8 +368,6 @@ def test_staff_row_has_a_silent_repr(stage: Stage) -> None:
     member: Member = stage.member()
     with stage.services.sessions() as db:
         assert db.execute(text("SELECT count(*) FROM staff")).scalar() == 1
-        from pii_vault.identity.models import Staff
-
         assert repr(db.get(Staff, member.staff_id)) == f"Staff({member.staff_id})"
 
 
