@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from pii_vault.access.principal import Principal
-from pii_vault.api.errors import InvalidFields
 from pii_vault.core.classes import normalise
 from pii_vault.core.tokens import parse_token_shape
-from pii_vault.errors import Forbidden, InvalidRequest, InvalidValue
+from pii_vault.errors import Forbidden, InvalidFields, InvalidRequest, InvalidValue
 from pii_vault.operations.items import RevealResult, TokeniseItem
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
