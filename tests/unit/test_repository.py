@@ -36,7 +36,9 @@ def breaches(pattern: re.Pattern[str], paths: Iterable[Path]) -> list[str]:
             text = path.read_text()
         except UnicodeDecodeError:
             continue
-        found += [f"{path.relative_to(ROOT)}:{n}" for n, line in enumerate(text.splitlines(), 1) if pattern.search(line)]
+        found += [
+            f"{path.relative_to(ROOT)}:{n}" for n, line in enumerate(text.splitlines(), 1) if pattern.search(line)
+        ]
     return found
 
 
