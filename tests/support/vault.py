@@ -9,7 +9,7 @@ import psycopg
 from psycopg import sql
 
 from pii_vault.access.principal import Principal
-from pii_vault.keys.memory import MemoryKeyService
+from pii_vault.keys.service import KeyService
 from pii_vault.operations.registry import create_tenant, register_service_client
 from tests.support.postgres import Database
 
@@ -17,7 +17,7 @@ POLICIES = Path(__file__).parents[2] / "policies"
 PURPOSES = ("order_processing", "delivery", "support", "accounting")
 
 
-async def prepare(database: Database, keys: MemoryKeyService, *, tenants: tuple[str, ...]) -> None:
+async def prepare(database: Database, keys: KeyService, *, tenants: tuple[str, ...]) -> None:
     """Tenants with keys, and the program `bench` registered for the first of them."""
     for tenant in tenants:
         await create_tenant(database.owner_url, keys, tenant)
