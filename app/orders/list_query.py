@@ -20,7 +20,9 @@ def _filled(value: object) -> object:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-Optional = BeforeValidator(_filled)
+Filled = BeforeValidator(_filled)
+_TYPED: Final = r"^[^\x00-\x1f\x7f]*$"
+Word = Annotated[Annotated[str, Field(max_length=40, pattern=_TYPED)] | None, Filled]
 
 
 class OrderListQuery(BaseModel):
@@ -28,14 +30,14 @@ class OrderListQuery(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    q: Annotated[str | None, Optional, Field(max_length=40)] = None
-    status: Annotated[str | None, Optional, Field(max_length=40)] = None
-    source: Annotated[str | None, Optional, Field(max_length=40)] = None
-    period: Annotated[Period | None, Optional] = None
-    from_: Annotated[date | None, Optional, Field(alias="from")] = None
-    to: Annotated[date | None, Optional] = None
-    contact: Annotated[list[str] | None, Field(max_length=_MAX_PERSONS)] = None
-    cursor: Annotated[str | None, Optional, Field(max_length=120)] = None
+    q: Word = None
+    status: Word = None
+    source: Word = None
+    period: Annotated[Period | None, Filled] = None
+    from_: Annotated[date | None, Filled, Field(alias="from")] = None
+    to: Annotated[date | None, Filled] = None
+    contact: Annotated[list[Annotated[str, Field(max_length=40, pattern=_TYPED)]], Field(max_length=_MAX_PERSONS)] | None = None
+    cursor: Annotated[Annotated[str, Field(max_length=120)] | None, Filled] = None
 
     @property
     def anything(self) -> bool:

@@ -1,0 +1,33 @@
+from app.kit.headers import SecurityHeaders, content_policy, security_headers
+from tests.unit.app.pages.asgi import Answer, ask, reply
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self' https://vault.shop.example; frame-src https://vault.shop.example; "
+    "frame-ancestors 'none'; base-uri 'none'"
+)
+ORIGINS = {"crm_origin": "https://crm.shop.example", "vault_origin": "https://vault.shop.example"}
+
+
+def test_the_content_policy_word_for_word() -> None:
+    assert content_policy("https://vault.shop.example") == POLICY
+
+
+async def test_every_answer_carries_the_headers() -> None:
+    answer = await ask(SecurityHeaders(reply(b"x"), **ORIGINS))
+    assert answer.headers["content-security-policy"] == POLICY
+    assert answer.headers["origin-agent-cluster"] == "?1"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert answer.headers["cache-control"] == "no-store"
+    assert "max-age=63072000" in answer.headers["strict-transport-security"]
+
+
+async def test_what_an_answer_has_said_stays() -> None:
+    answer: Answer = await ask(SecurityHeaders(reply(b"x", {"cache-control": "public"}), **ORIGINS))
+    assert answer.headers["cache-control"] == "public"
+
+
+def test_plain_http_promises_no_https() -> None:
+    headers = security_headers(crm_origin="http://crm.larets.localhost", vault_origin="http://vault.larets.localhost")
+    assert "strict-transport-security" not in headers
