@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
+from pii_vault.access.cells import DEFAULT_POLICY
 from pii_vault.access.matrix import ACTIONS, Cell, Matrix
 from pii_vault.console.words import ACTIONS as ACTION_WORDS
 from pii_vault.console.words import CELL, colour, word
@@ -11,6 +12,7 @@ from pii_vault.core.classes import ClassRegistry
 from pii_vault.web import Language
 
 Side = Literal["class", "role"]
+EVERYWHERE: Final = frozenset({"contour", "blocked"})  # conditions that hold for nearly every cell alike
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +32,14 @@ class CellView:
     label: str
     colour: str
     conditions: tuple[str, ...]
+    conditional: bool  # has a condition that staff at their desk may fail to meet
     policy_id: str
     reason: str
+
+    @property
+    def ruled(self) -> bool:
+        """A policy speaks of this cell; else it is denied because nobody wrote anything."""
+        return self.policy_id != DEFAULT_POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +47,10 @@ class LineView:
     id: str
     title: str
     cells: tuple[CellView, ...]
+
+    @property
+    def closed(self) -> bool:
+        return not any(cell.ruled for cell in self.cells)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +63,7 @@ class PolicyView:
     colour: str
     conditions: tuple[str, ...]
     places: tuple[str, ...]
+    ruled: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +141,7 @@ def _cell(cell: Cell, purpose: str, action: str, lang: Language) -> CellView:
         label=label,
         colour="secondary" if outcome == "deny" else colour(outcome),
         conditions=tuple(condition.text(lang) for condition in cell.conditions),
+        conditional=any(condition.kind not in EVERYWHERE for condition in cell.conditions),
         policy_id=cell.policy_id,
         reason=cell.reason,
     )
@@ -147,6 +161,7 @@ def _policies(lines: Iterable[LineView], purposes: dict[str, str]) -> tuple[Poli
             cell.colour,
             cell.conditions,
             tuple(f"{row}: {', '.join(named)}" for row, named in places.items()),
+            cell.ruled,
         )
         for cell, places in sorted(found.values(), key=lambda each: each[0].outcome == "deny")
     )
