@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from pii_vault.access.conditions import MOSCOW
 from pii_vault.access.principal import Principal
@@ -34,6 +34,11 @@ class ListQuery(BaseModel):
     since: str = ""
     until: str = ""
     before: Annotated[int | None, Query(ge=0, le=2**62)] = None
+
+    @field_validator("*")
+    @classmethod
+    def _readable(cls, value: Any) -> Any:
+        return "" if isinstance(value, str) and not value.isprintable() else value
 
     def filters(self) -> query.Filters:
         return query.Filters(
