@@ -123,9 +123,9 @@ async def store_order_tokens(
 ) -> None:
     """The order's own copy of its persons' tokens."""
     rows: list[dict[str, object]] = []
+    stored = {} if new_order else await repository.order_tokens(session, order_id)
     for name, party in ((CONTACT, data.contact), (RECIPIENT, data.recipient)):
-        stored = [] if new_order else await repository.order_tokens(session, order_id, name)
-        change = reconcile(stored, party.tokens if party else {}, whole=True)
+        change = reconcile(stored.get(name, ()), party.tokens if party else {}, whole=True)
         if change.gone:
             await repository.drop_order_tokens(session, order_id, name, change.gone)
         base: dict[str, object] = {"tenant_id": tenant, "order_id": order_id, "party": name, "origin": "shop"}

@@ -81,8 +81,7 @@ class Intake:
             status = {"status": data.status, "created_at": now}
             await repository.insert_order(session, values | origin | first | status)
         else:
-            if data.status != known.shop_status:
-                values["status"] = data.status
+            values["status"] = known.status if data.status == known.shop_status else data.status
             await repository.update_order(session, order_id, values)
         items = _items(event.tenant, order_id, data)
         await repository.replace_items(session, order_id, items, fresh=known is None)

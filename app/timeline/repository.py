@@ -1,14 +1,17 @@
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Final
 
 from sqlalchemy import ColumnElement, insert, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import TimelineEvent
+from app.models import Base, TimelineEvent
+
+_ADD: Final = insert(Base.metadata.tables["timeline_event"])
 
 
 async def add(session: AsyncSession, events: Sequence[dict[str, object]]) -> None:
-    await session.execute(insert(TimelineEvent), events)
+    await session.execute(_ADD, events)
 
 
 async def of_order(session: AsyncSession, order_id: str) -> Sequence[TimelineEvent]:

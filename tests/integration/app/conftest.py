@@ -1,6 +1,6 @@
 """The applications over a real database, with an issuer that the test holds in its hand."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,12 @@ import pytest
 
 from app.compose import build_browser, build_services
 from app.config import AppSettings, database_address
+from app.intake.schemas import Taken
 from app.intake.service import Intake
 from app.kit.db import Database, make_engine
 from app.services import AppServices
-from tests.integration.app.support import CRM, VAULT, Clock, FakeIssuer, order_event, staff
+from tests.integration.app.support import CRM, VAULT, Call, Clock, FakeIssuer, Take, order_event, staff
 from tests.support.postgres import Database as Clone
-
-Call = Callable[..., Awaitable[httpx.Response]]
 
 
 @pytest.fixture
@@ -79,10 +78,10 @@ def intake(db: Database, clock: Clock) -> Intake:
 
 
 @pytest.fixture
-def take(intake: Intake) -> Callable[..., Awaitable[Any]]:
+def take(intake: Intake) -> Take:
     """Sends an event, made or given, into the intake."""
 
-    async def send(event: dict[str, Any] | None = None, **changes: Any) -> Any:
+    async def send(event: dict[str, Any] | None = None, **changes: Any) -> Taken:
         return await intake.take(msgspec.json.encode(event or order_event(**changes)))
 
     return send

@@ -1,17 +1,22 @@
 """What the tests of the public contour share: tokens of the right form, an issuer of their own, order events."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 from joserfc import jwt
 from joserfc.jwk import ECKey, KeySet
 
 from app.errors import IssuerUnavailable
+from app.intake.schemas import Taken
 from app.kit.staff import Staff
 from app.signin.issuer import Refused
 from pii_vault.core.tokens import new_id, new_subject_text, new_token_text
+
+Call = Callable[..., Awaitable[httpx.Response]]
+Take = Callable[..., Awaitable[Taken]]
 
 NOW = datetime(2026, 11, 20, 9, 30, tzinfo=UTC)
 CRM = "https://crm.larets.localhost"

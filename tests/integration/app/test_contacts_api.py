@@ -4,16 +4,16 @@ from typing import Any
 
 import pytest
 
-from tests.integration.app.support import OTHER, ids, subject, token
+from tests.integration.app.support import OTHER, Call, Take, ids, subject, token
 from tests.support.persons import person
 
-NEW = {"subject": subject(40), "tokens": {"name": token("name", 40), "phone": token("phone", 40)}}
+NEW: dict[str, Any] = {"subject": subject(40), "tokens": {"name": token("name", 40), "phone": token("phone", 40)}}
 PATCH = {"correct": [{"old": token("phone", 1), "new": token("phone", 50)}]}
 READERS = ("marketer", "warehouse", "officer")
 
 
-async def _contact(call, tenant: str = "demo") -> str:
-    return (await call("GET", "/contacts", tenant=tenant)).json()["data"][0]["id"]
+async def _contact(call: Call, tenant: str = "demo") -> str:
+    return str((await call("GET", "/contacts", tenant=tenant)).json()["data"][0]["id"])
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ async def _contact(call, tenant: str = "demo") -> str:
         ("PATCH", "/contacts/{id}", PATCH),
     ],
 )
-async def test_anonymous_is_refused(call, take, method, path, body) -> None:
+async def test_anonymous_is_refused(call: Call, take: Take, method: str, path: str, body: Any) -> None:
     await take()
     answer = await call(method, path.format(id=await _contact(call)), role=None, json=body)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
@@ -36,7 +36,7 @@ async def test_anonymous_is_refused(call, take, method, path, body) -> None:
     ("method", "path", "body"),
     [("GET", "/contacts/{id}", None), ("GET", "/contacts/{id}/timeline", None), ("PATCH", "/contacts/{id}", PATCH)],
 )
-async def test_another_shops_contact_is_not_found(call, take, method, path, body) -> None:
+async def test_another_shops_contact_is_not_found(call: Call, take: Take, method: str, path: str, body: Any) -> None:
     await take(tenant=OTHER)
     contact = await _contact(call, tenant=OTHER)
     answer = await call(method, path.format(id=contact), json=body, headers={"if-match": '"1"'})
@@ -44,7 +44,7 @@ async def test_another_shops_contact_is_not_found(call, take, method, path, body
 
 
 @pytest.mark.parametrize("role", READERS)
-async def test_readers_read_and_may_not_change(call, take, role) -> None:
+async def test_readers_read_and_may_not_change(call: Call, take: Take, role: str) -> None:
     await take()
     contact = await _contact(call)
     for path in ("/contacts", f"/contacts/{contact}", f"/contacts/{contact}/timeline"):
@@ -54,7 +54,7 @@ async def test_readers_read_and_may_not_change(call, take, role) -> None:
     assert (change.status_code, create.status_code) == (403, 403)
 
 
-async def test_a_contact_is_created_from_collected_tokens(call) -> None:
+async def test_a_contact_is_created_from_collected_tokens(call: Call) -> None:
     answer = await call("POST", "/contacts", json=NEW)
     assert (answer.status_code, answer.headers["etag"]) == (201, '"1"')
     assert answer.json()["tokens"] == {name: [value] for name, value in NEW["tokens"].items()}
@@ -74,14 +74,14 @@ async def test_a_contact_is_created_from_collected_tokens(call) -> None:
         {"comment": "x"},
     ],
 )
-async def test_only_tokens_make_a_contact(call, change) -> None:
+async def test_only_tokens_make_a_contact(call: Call, change: Any) -> None:
     answer = await call("POST", "/contacts", json=NEW | change)
     assert (answer.status_code, answer.json()["code"]) == (422, "invalid_request")
     assert person(1).name not in answer.text
     assert (await call("GET", "/contacts")).json()["data"] == []
 
 
-async def test_a_correction_reaches_the_contact_and_its_orders(call, take) -> None:
+async def test_a_correction_reaches_the_contact_and_its_orders(call: Call, take: Take) -> None:
     order = (await take()).order
     contact = await _contact(call)
     answer = await call("PATCH", f"/contacts/{contact}", json=PATCH, headers={"if-match": '"1"'})
@@ -96,7 +96,7 @@ async def test_a_correction_reaches_the_contact_and_its_orders(call, take) -> No
     ]
 
 
-async def test_a_correction_stays_first_when_the_shop_sends_the_old_one_again(call, take) -> None:
+async def test_a_correction_stays_first_when_the_shop_sends_the_old_one_again(call: Call, take: Take) -> None:
     await take()
     contact = await _contact(call)
     await call("PATCH", f"/contacts/{contact}", json=PATCH, headers={"if-match": '"1"'})
@@ -105,7 +105,7 @@ async def test_a_correction_stays_first_when_the_shop_sends_the_old_one_again(ca
     assert phones == [token("phone", 50), token("phone", 1)]
 
 
-async def test_a_token_is_added_and_a_note_set(call, take) -> None:
+async def test_a_token_is_added_and_a_note_set(call: Call, take: Take) -> None:
     await take()
     contact = await _contact(call)
     body = {"correct": [{"new": token("handle", 3)}], "note_token": token("text", 4)}
@@ -124,7 +124,7 @@ async def test_a_token_is_added_and_a_note_set(call, take) -> None:
         {"correct": [{"new": "просто слова"}]},
     ],
 )
-async def test_a_wrong_correction_is_refused_and_changes_nothing(call, take, body) -> None:
+async def test_a_wrong_correction_is_refused_and_changes_nothing(call: Call, take: Take, body: Any) -> None:
     await take()
     contact = await _contact(call)
     answer = await call("PATCH", f"/contacts/{contact}", json=body, headers={"if-match": '"1"'})
@@ -132,7 +132,7 @@ async def test_a_wrong_correction_is_refused_and_changes_nothing(call, take, bod
     assert (await call("GET", f"/contacts/{contact}")).headers["etag"] == '"1"'
 
 
-async def test_a_correction_to_a_token_the_contact_has_already_does_not_double_it(call, take) -> None:
+async def test_a_correction_to_a_token_the_contact_has_already_does_not_double_it(call: Call, take: Take) -> None:
     await take()
     contact = await _contact(call)
     added = {"correct": [{"new": token("phone", 50)}]}
@@ -141,7 +141,7 @@ async def test_a_correction_to_a_token_the_contact_has_already_does_not_double_i
     assert answer.json()["tokens"]["phone"] == [token("phone", 50)]
 
 
-async def test_a_change_must_name_its_version(call, take) -> None:
+async def test_a_change_must_name_its_version(call: Call, take: Take) -> None:
     await take()
     contact = await _contact(call)
     assert (await call("PATCH", f"/contacts/{contact}", json=PATCH)).status_code == 428
@@ -149,7 +149,7 @@ async def test_a_change_must_name_its_version(call, take) -> None:
     assert late.status_code == 412
 
 
-async def test_contacts_are_found_by_subject_and_token(call, take) -> None:
+async def test_contacts_are_found_by_subject_and_token(call: Call, take: Take) -> None:
     await take(seed=1)
     await take(seed=2)
 
@@ -163,7 +163,7 @@ async def test_contacts_are_found_by_subject_and_token(call, take) -> None:
     assert await found(subject=subject(3)) == []
 
 
-async def test_contacts_and_their_timeline_are_walked_by_cursor(call, take) -> None:
+async def test_contacts_and_their_timeline_are_walked_by_cursor(call: Call, take: Take) -> None:
     for seed in range(1, 4):
         await take(seed=seed)
     first = (await call("GET", "/contacts?limit=2")).json()

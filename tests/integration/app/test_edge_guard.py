@@ -3,11 +3,13 @@
 import json
 import logging
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
 from app.edge_guard.detect import personal_classes_decoded
 from app.edge_guard.middleware import MAX_BODY, EdgeGuard
@@ -33,7 +35,7 @@ def _refused(answer: httpx.Response, *values: str) -> None:
 @pytest.mark.parametrize("value", VALUES)
 @pytest.mark.parametrize("place", ["query", "name", "path", "twice", "json", "number", "key", "deep", "form", "cookie"])
 async def test_a_value_is_refused_wherever_it_stands(
-    browser: httpx.AsyncClient, caplog, value: str, place: str
+    browser: httpx.AsyncClient, caplog: pytest.LogCaptureFixture, value: str, place: str
 ) -> None:
     caplog.set_level(logging.DEBUG)
     quoted = httpx.QueryParams({"q": value})
@@ -82,9 +84,9 @@ async def test_a_header_the_application_reads_is_looked_through(browser: httpx.A
 
 @pytest.mark.parametrize("header", ["referer", "user-agent", "x-forwarded-for", "x-request-id", "forwarded"])
 async def test_a_header_nobody_reads_is_dropped(header: str) -> None:
-    seen: list[dict] = []
+    seen: list[Scope] = []
 
-    async def inner(scope, receive, send) -> None:
+    async def inner(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope)
         await httpx_ok(scope, receive, send)
 
@@ -95,7 +97,7 @@ async def test_a_header_nobody_reads_is_dropped(header: str) -> None:
     assert seen[0]["client"] is None
 
 
-async def httpx_ok(scope, receive, send) -> None:
+async def httpx_ok(scope: Scope, receive: Receive, send: Send) -> None:
     await problem(NotFound())(scope, receive, send)
 
 
@@ -115,7 +117,9 @@ async def httpx_ok(scope, receive, send) -> None:
         (b"&".join([b"a=1"] * 2000), {"content-type": "application/x-www-form-urlencoded"}, 400),
     ],
 )
-async def test_bodies_that_cannot_be_looked_through_are_refused(browser, content, headers, status) -> None:
+async def test_bodies_that_cannot_be_looked_through_are_refused(
+    browser: httpx.AsyncClient, content: Any, headers: dict[str, str], status: int
+) -> None:
     answer = await browser.post("/api/v1/contacts", content=content, headers=headers)
     assert answer.status_code == status
     assert answer.headers["content-type"] == "application/problem+json"

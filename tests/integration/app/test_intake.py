@@ -13,8 +13,9 @@ from app.intake.service import Intake
 from app.kit.db import Database
 from app.models import Contact, ContactToken, Order, OrderItem, OrderToken, TimelineEvent
 from app.orders import service as orders
-from tests.integration.app.support import OTHER, TENANT, Clock, order_event, party, staff, subject, token
+from tests.integration.app.support import OTHER, TENANT, Clock, Take, order_event, party, staff, subject, token
 from tests.support.persons import person
+from tests.support.postgres import Database as Clone
 
 
 async def _all(db: Database, model: Any, *, tenant: str = TENANT) -> list[Any]:
@@ -22,7 +23,7 @@ async def _all(db: Database, model: Any, *, tenant: str = TENANT) -> list[Any]:
         return list((await session.scalars(select(model))).all())
 
 
-async def test_a_new_order_brings_its_contact_items_tokens_and_history(take, db) -> None:
+async def test_a_new_order_brings_its_contact_items_tokens_and_history(take: Take, db: Database) -> None:
     taken = await take()
     assert taken.status == "applied"
     (order,) = await _all(db, Order)
@@ -38,7 +39,7 @@ async def test_a_new_order_brings_its_contact_items_tokens_and_history(take, db)
     assert (event.kind, event.data, event.actor_id) == ("order_created", {"status": "processing"}, None)
 
 
-async def test_the_same_event_again_is_a_duplicate(take, db) -> None:
+async def test_the_same_event_again_is_a_duplicate(take: Take, db: Database) -> None:
     event = order_event()
     first = await take(event)
     again = await take(event)
@@ -46,7 +47,7 @@ async def test_the_same_event_again_is_a_duplicate(take, db) -> None:
     assert len(await _all(db, TimelineEvent)) == 1
 
 
-async def test_an_older_event_is_stale(take, db) -> None:
+async def test_an_older_event_is_stale(take: Take, db: Database) -> None:
     await take(sequence=5, status="completed")
     late = await take(sequence=4, status="pending")
     assert late.status == "stale"
@@ -54,7 +55,7 @@ async def test_an_older_event_is_stale(take, db) -> None:
     assert (order.status, order.sequence) == ("completed", 5)
 
 
-async def test_an_update_replaces_items_and_records_the_status(take, db) -> None:
+async def test_an_update_replaces_items_and_records_the_status(take: Take, db: Database) -> None:
     await take()
     await take(sequence=2, status="completed", items=[])
     assert await _all(db, OrderItem) == []
@@ -62,7 +63,7 @@ async def test_an_update_replaces_items_and_records_the_status(take, db) -> None
     assert sorted(kinds) == ["order_created", "status_changed"]
 
 
-async def test_a_deletion_keeps_the_order_marked(take, db) -> None:
+async def test_a_deletion_keeps_the_order_marked(take: Take, db: Database) -> None:
     await take()
     gone = await take(sequence=2, kind="order.deleted")
     assert gone.status == "applied"
@@ -74,18 +75,18 @@ async def test_a_deletion_keeps_the_order_marked(take, db) -> None:
     assert order.deleted_at is None
 
 
-async def test_a_deletion_of_an_unknown_order_is_stale(take) -> None:
+async def test_a_deletion_of_an_unknown_order_is_stale(take: Take) -> None:
     assert (await take(kind="order.deleted")).status == "stale"
 
 
-async def test_two_orders_of_one_subject_are_one_contact(take, db) -> None:
+async def test_two_orders_of_one_subject_are_one_contact(take: Take, db: Database) -> None:
     await take(seed=1)
     await take(seed=2, contact=party(1))
     assert len(await _all(db, Contact)) == 1
     assert len(await _all(db, Order)) == 2
 
 
-async def test_the_newest_address_is_the_contacts_and_each_order_keeps_its_own(take, db) -> None:
+async def test_the_newest_address_is_the_contacts_and_each_order_keeps_its_own(take: Take, db: Database) -> None:
     await take(seed=1)
     moved = party(1)
     moved["tokens"]["address"] = [token("address", 99)]
@@ -96,7 +97,7 @@ async def test_the_newest_address_is_the_contacts_and_each_order_keeps_its_own(t
     assert kept == {token("address", 1), token("address", 99)}
 
 
-async def test_a_recipient_is_a_contact_of_its_own(take, db) -> None:
+async def test_a_recipient_is_a_contact_of_its_own(take: Take, db: Database) -> None:
     await take(recipient=party(7))
     (order,) = await _all(db, Order)
     assert order.recipient_id not in (None, order.contact_id)
@@ -106,11 +107,14 @@ async def test_a_recipient_is_a_contact_of_its_own(take, db) -> None:
     assert card.contact_tokens["phone"] == [token("phone", 1)]
 
 
-async def test_a_status_set_by_staff_outlives_an_update_that_does_not_change_the_shops(take, db, clock: Clock) -> None:
-    taken = await take()
+async def test_a_status_set_by_staff_outlives_an_update_that_does_not_change_the_shops(
+    take: Take, db: Database, clock: Clock
+) -> None:
+    order_id = (await take()).order
+    assert order_id is not None
     async with db.tenant(TENANT) as session:
         await orders.change_status(
-            session, staff(), taken.order, status="completed", version=None, now=clock() + timedelta(minutes=1)
+            session, staff(), order_id, status="completed", version=None, now=clock() + timedelta(minutes=1)
         )
     await take(sequence=2, city="Калуга")
     (order,) = await _all(db, Order)
@@ -120,7 +124,7 @@ async def test_a_status_set_by_staff_outlives_an_update_that_does_not_change_the
     assert order.status == "refunded"
 
 
-async def test_tenants_do_not_see_each_others_orders(take, db) -> None:
+async def test_tenants_do_not_see_each_others_orders(take: Take, db: Database) -> None:
     await take()
     await take(tenant=OTHER)
     assert len(await _all(db, Order)) == 1
@@ -142,7 +146,7 @@ REFUSED: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", REFUSED.values(), ids=REFUSED)
-async def test_what_does_not_have_the_agreed_form_is_refused(take, db, change: dict[str, Any]) -> None:
+async def test_what_does_not_have_the_agreed_form_is_refused(take: Take, db: Database, change: dict[str, Any]) -> None:
     with pytest.raises(InvalidRequest) as refused:
         await take(**change)
     assert person(1).phone not in str(refused.value)
@@ -158,7 +162,7 @@ IN_CLEAR: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", IN_CLEAR.values(), ids=IN_CLEAR)
-async def test_personal_data_in_a_plain_text_is_refused(take, db, change: dict[str, Any]) -> None:
+async def test_personal_data_in_a_plain_text_is_refused(take: Take, db: Database, change: dict[str, Any]) -> None:
     with pytest.raises(PersonalDataInClear):
         await take(**change)
     assert await _all(db, Order) == []
@@ -174,7 +178,7 @@ async def test_an_unknown_field_of_the_envelope_is_refused(intake: Intake) -> No
         await intake.take(msgspec.json.encode(order_event() | {"extra": 1}))
 
 
-async def test_a_lost_race_asks_for_the_event_again(take, intake: Intake, app_database) -> None:
+async def test_a_lost_race_asks_for_the_event_again(take: Take, intake: Intake, app_database: Clone) -> None:
     await take()
     intake._tenants.add(OTHER)  # seen before, and since then gone from the database
     with pytest.raises(DatabaseUnavailable):
@@ -184,7 +188,7 @@ async def test_a_lost_race_asks_for_the_event_again(take, intake: Intake, app_da
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (2,)
 
 
-async def test_nothing_is_visible_without_a_tenant(take, db: Database) -> None:
+async def test_nothing_is_visible_without_a_tenant(take: Take, db: Database) -> None:
     await take()
     async with db.anonymous() as session:
         assert (await session.execute(text("SELECT count(*) FROM orders"))).scalar() == 0

@@ -5,7 +5,7 @@ import pytest
 from psycopg.types.json import Jsonb
 
 from app.models import Base
-from tests.integration.app.support import OTHER, TENANT, order_event
+from tests.integration.app.support import OTHER, TENANT, Take, order_event
 from tests.support.postgres import Database as Clone
 
 TENANT_TABLES = sorted(
@@ -20,7 +20,7 @@ def _columns(connection: psycopg.Connection) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-async def filled(take, app_database: Clone) -> Clone:
+async def filled(take: Take, app_database: Clone) -> Clone:
     for tenant in (TENANT, OTHER):
         await take(order_event(tenant=tenant))
     return app_database

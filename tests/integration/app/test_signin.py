@@ -1,6 +1,7 @@
 """Sign-in by the issuer's code flow, sessions, and the tokens the CRM accepts."""
 
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import httpx
@@ -61,7 +62,9 @@ async def test_the_flow_asks_with_pkce_state_and_nonce(browser: httpx.AsyncClien
     assert "Domain" not in cookie
 
 
-async def test_signing_in_opens_a_session(browser: httpx.AsyncClient, issuer: FakeIssuer, services) -> None:
+async def test_signing_in_opens_a_session(
+    browser: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices
+) -> None:
     done = await _sign_in(browser, issuer, "/orders?status=completed")
     assert (done.status_code, done.headers["location"]) == (303, "/orders?status=completed")
     cookie = next(line for line in done.headers.get_list("set-cookie") if line.startswith(f"{sessions.COOKIE}="))
@@ -90,7 +93,9 @@ async def test_signing_in_opens_a_session(browser: httpx.AsyncClient, issuer: Fa
         {"error": "access_denied", "code": ""},
     ],
 )
-async def test_a_foreign_answer_opens_nothing(browser, issuer, services, change) -> None:
+async def test_a_foreign_answer_opens_nothing(
+    browser: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, change: Any
+) -> None:
     start = await browser.get("/signin/start")
     query = parse_qs(urlsplit(start.headers["location"]).query)
     issuer.will_issue(PERSON, nonce=query["nonce"][0])
@@ -100,7 +105,7 @@ async def test_a_foreign_answer_opens_nothing(browser, issuer, services, change)
     assert await _rows(services) == []
 
 
-async def test_an_answer_in_another_browser_opens_nothing(browser, issuer) -> None:
+async def test_an_answer_in_another_browser_opens_nothing(browser: httpx.AsyncClient, issuer: FakeIssuer) -> None:
     start = await browser.get("/signin/start")
     state = parse_qs(urlsplit(start.headers["location"]).query)["state"][0]
     browser.cookies.clear()
@@ -108,14 +113,14 @@ async def test_an_answer_in_another_browser_opens_nothing(browser, issuer) -> No
     assert issuer.forms == []
 
 
-async def test_a_late_answer_opens_nothing(browser, clock: Clock) -> None:
+async def test_a_late_answer_opens_nothing(browser: httpx.AsyncClient, clock: Clock) -> None:
     start = await browser.get("/signin/start")
     state = parse_qs(urlsplit(start.headers["location"]).query)["state"][0]
     clock.turn(flow.LIFE + timedelta(seconds=1))
     assert (await browser.get("/signin/callback", params={"code": "c", "state": state})).status_code == 400
 
 
-async def test_a_wrong_nonce_and_a_swapped_person_open_nothing(services, issuer) -> None:
+async def test_a_wrong_nonce_and_a_swapped_person_open_nothing(services: AppServices, issuer: FakeIssuer) -> None:
     for person_of_id_token, nonce in ((PERSON, "wrong"), (staff("owner"), None)):
         address, cookie = await services.signin.begin("/")
         query = parse_qs(urlsplit(address).query)
@@ -132,14 +137,16 @@ def test_the_way_back_stays_in_the_crm(path: str) -> None:
     assert flow.local_path(path) == "/"
 
 
-async def test_signing_out_ends_it_here_and_there(signed_in, issuer, services) -> None:
+async def test_signing_out_ends_it_here_and_there(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices
+) -> None:
     answer = await signed_in.post("/signout", headers=SAME)
     assert answer.headers["location"].startswith(f"{VAULT}/identity/signout?")
     assert issuer.revoked == ["refresh-1"]
     assert await _rows(services) == []
 
 
-async def test_another_site_cannot_act_with_the_session(signed_in, services) -> None:
+async def test_another_site_cannot_act_with_the_session(signed_in: httpx.AsyncClient, services: AppServices) -> None:
     for site in ("same-site", "cross-site", "none"):
         for method, path in (("POST", "/signout"), ("GET", "/api/v1/orders"), ("PATCH", "/api/v1/orders/x")):
             answer = await signed_in.request(
@@ -149,16 +156,18 @@ async def test_another_site_cannot_act_with_the_session(signed_in, services) -> 
     assert len(await _rows(services)) == 1
 
 
-async def test_a_cookie_without_fetch_metadata_is_refused(signed_in) -> None:
+async def test_a_cookie_without_fetch_metadata_is_refused(signed_in: httpx.AsyncClient) -> None:
     assert (await signed_in.get("/api/v1/orders")).json()["code"] == "cross_site"
 
 
-async def test_a_link_to_a_page_may_come_from_anywhere(signed_in) -> None:
+async def test_a_link_to_a_page_may_come_from_anywhere(signed_in: httpx.AsyncClient) -> None:
     answer = await signed_in.get("/", headers={"sec-fetch-site": "cross-site", "sec-fetch-mode": "navigate"})
     assert answer.headers["location"] == "/orders"
 
 
-async def test_a_session_is_renewed_with_rotation(signed_in, issuer, services, clock: Clock) -> None:
+async def test_a_session_is_renewed_with_rotation(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, clock: Clock
+) -> None:
     clock.turn(timedelta(minutes=6))
     issuer.now = clock()
     promoted = staff("owner")
@@ -175,14 +184,18 @@ async def test_a_session_is_renewed_with_rotation(signed_in, issuer, services, c
     assert issuer.forms[-1]["refresh_token"] == "refresh-2"
 
 
-async def test_a_refused_renewal_ends_the_session(signed_in, issuer, services, clock: Clock) -> None:
+async def test_a_refused_renewal_ends_the_session(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, clock: Clock
+) -> None:
     clock.turn(timedelta(minutes=6))
     issuer.refusing = True
     assert (await _orders(signed_in)).status_code == 401
     assert await _rows(services) == []
 
 
-async def test_a_renewal_for_somebody_else_ends_the_session(signed_in, issuer, services, clock: Clock) -> None:
+async def test_a_renewal_for_somebody_else_ends_the_session(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, clock: Clock
+) -> None:
     clock.turn(timedelta(minutes=6))
     issuer.now = clock()
     issuer.answer["access_token"] = issuer.access(staff("owner"))
@@ -190,7 +203,9 @@ async def test_a_renewal_for_somebody_else_ends_the_session(signed_in, issuer, s
     assert await _rows(services) == []
 
 
-async def test_with_the_issuer_away_open_sessions_stay_and_new_ones_wait(signed_in, issuer, clock: Clock) -> None:
+async def test_with_the_issuer_away_open_sessions_stay_and_new_ones_wait(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, clock: Clock
+) -> None:
     issuer.away = True
     for _ in range(10):
         clock.turn(timedelta(minutes=30))
@@ -199,13 +214,17 @@ async def test_with_the_issuer_away_open_sessions_stay_and_new_ones_wait(signed_
     assert start.status_code == 503
 
 
-async def test_an_idle_session_ends_even_with_the_issuer_away(signed_in, issuer, clock: Clock) -> None:
+async def test_an_idle_session_ends_even_with_the_issuer_away(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, clock: Clock
+) -> None:
     issuer.away = True
     clock.turn(sessions.IDLE)
     assert (await _orders(signed_in)).status_code == 401
 
 
-async def test_a_session_ends_after_its_life(signed_in, issuer, services, clock: Clock) -> None:
+async def test_a_session_ends_after_its_life(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, clock: Clock
+) -> None:
     issuer.away = True
     for _ in range(12):
         await _orders(signed_in)
@@ -215,7 +234,9 @@ async def test_a_session_ends_after_its_life(signed_in, issuer, services, clock:
     assert await _rows(services) == []
 
 
-async def test_one_request_renews_and_the_other_goes_on(signed_in, issuer, services, clock: Clock) -> None:
+async def test_one_request_renews_and_the_other_goes_on(
+    signed_in: httpx.AsyncClient, issuer: FakeIssuer, services: AppServices, clock: Clock
+) -> None:
     clock.turn(timedelta(minutes=6))
     (row,) = await _rows(services)
     asked = len(issuer.forms)
@@ -226,12 +247,12 @@ async def test_one_request_renews_and_the_other_goes_on(signed_in, issuer, servi
 
 
 @pytest.mark.parametrize("cookie", ["", "demo", "demo.wrong", ".x", "DEMO.x", f"{OTHER}.x", "demo." + "x" * 500])
-async def test_a_made_up_cookie_opens_nothing(browser, cookie: str) -> None:
+async def test_a_made_up_cookie_opens_nothing(browser: httpx.AsyncClient, cookie: str) -> None:
     answer = await browser.get("/api/v1/orders", headers=SAME | {"cookie": f"{sessions.COOKIE}={cookie}"})
     assert answer.status_code == 401
 
 
-async def test_a_cookie_moved_to_another_shop_opens_nothing(signed_in) -> None:
+async def test_a_cookie_moved_to_another_shop_opens_nothing(signed_in: httpx.AsyncClient) -> None:
     secret = signed_in.cookies[sessions.COOKIE].partition(".")[2]
     headers = SAME | {"cookie": f"{sessions.COOKIE}={OTHER}.{secret}"}
     signed_in.cookies.clear()
@@ -256,7 +277,9 @@ BAD_TOKENS = {
 
 
 @pytest.mark.parametrize("change", BAD_TOKENS.values(), ids=BAD_TOKENS)
-async def test_a_bearer_token_must_be_a_live_one_for_the_crm(browser, issuer, change) -> None:
+async def test_a_bearer_token_must_be_a_live_one_for_the_crm(
+    browser: httpx.AsyncClient, issuer: FakeIssuer, change: Any
+) -> None:
     bearer = issuer.access(PERSON, **change)
     answer = await browser.get("/api/v1/orders", headers={"authorization": f"Bearer {bearer}"})
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthenticated")
@@ -265,16 +288,16 @@ async def test_a_bearer_token_must_be_a_live_one_for_the_crm(browser, issuer, ch
 @pytest.mark.parametrize(
     "header", ["Bearer", "Bearer a b", "Basic eDp5", "Bearer x.y.z", "Bearer eyJhbGciOiJub25lIn0.e30."]
 )
-async def test_what_is_no_token_is_refused(browser, header: str) -> None:
+async def test_what_is_no_token_is_refused(browser: httpx.AsyncClient, header: str) -> None:
     assert (await browser.get("/api/v1/orders", headers={"authorization": header})).status_code == 401
 
 
-async def test_a_good_bearer_token_needs_no_fetch_metadata(browser, issuer) -> None:
+async def test_a_good_bearer_token_needs_no_fetch_metadata(browser: httpx.AsyncClient, issuer: FakeIssuer) -> None:
     headers = {"authorization": f"Bearer {issuer.access(PERSON)}"}
     assert (await browser.get("/api/v1/orders", headers=headers)).status_code == 200
 
 
-async def test_a_rotated_key_is_learned(browser, issuer) -> None:
+async def test_a_rotated_key_is_learned(browser: httpx.AsyncClient, issuer: FakeIssuer) -> None:
     issuer.key = ECKey.generate_key("P-256", {"kid": "k2"})
     headers = {"authorization": f"Bearer {issuer.access(PERSON)}"}
     assert (await browser.get("/api/v1/orders", headers=headers)).status_code == 200
