@@ -7,7 +7,7 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.contacts import service as contacts
 from app.contacts.service import TokenChange
-from app.errors import Conflict, Forbidden
+from app.errors import Conflict, Forbidden, InvalidRequest
 from app.kit.i18n import Words
 from app.kit.web import Pages, is_partial, reader_words, see_other
 from app.orders import service as orders
@@ -51,13 +51,20 @@ def note_fields(t: Words) -> list[dict[str, Any]]:
 
 
 def pair_up(tokens: Sequence[str], old: Sequence[str]) -> list[TokenChange]:
-    """Each new token beside the old one of its class, if the form named one."""
+    """Each new token beside the old one of its class, if the form named one.
+
+    Raises:
+        InvalidRequest: a text is no token.
+    """
     by_class = {shape.class_id: text for text in old if (shape := parse_token_shape(text))}
-    changes = []
-    for text in tokens:
-        shape = parse_token_shape(text)
-        changes.append(TokenChange(new=text, old=by_class.get(shape.class_id) if shape else None))
-    return changes
+    return [TokenChange(new=text, old=by_class.get(_class_of(text))) for text in tokens]
+
+
+def _class_of(token: str) -> str:
+    shape = parse_token_shape(token)
+    if shape is None:
+        raise InvalidRequest
+    return shape.class_id
 
 
 def _add_list(router: APIRouter, services: AppServices, pages: Pages) -> None:
@@ -84,7 +91,7 @@ def _add_new(router: APIRouter, services: AppServices, pages: Pages) -> None:
     async def create(request: Request, subject: Annotated[str, Form()], token: Tokens) -> Response:
         """A person who is a contact already gets no second card: the first one opens."""
         staff = await services.signin.staff(request)
-        tokens = {shape.class_id: text for text in token if (shape := parse_token_shape(text))}
+        tokens = {_class_of(text): text for text in token}
         try:
             async with services.db.tenant(staff.tenant) as session:
                 made = await contacts.create_contact(

@@ -6,11 +6,11 @@ from contextlib import asynccontextmanager
 from typing import Final
 
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from app.errors import Conflict, DatabaseUnavailable
+from app.errors import Conflict, DatabaseUnavailable, InvalidRequest
 
 logger = logging.getLogger(__name__)
 
@@ -47,6 +47,7 @@ class Database:
         Raises:
             DatabaseUnavailable: the database cannot be reached or does not answer in time.
             Conflict: the change broke a rule that the database holds.
+            InvalidRequest: a text holds what no text column can (a zero byte), so it names nothing here.
         """
         async with self._transaction() as session:
             await session.execute(_BIND_TENANT, {"tenant": tenant})
@@ -66,6 +67,8 @@ class Database:
         except IntegrityError as error:
             logger.warning("a change broke a database rule: %s", type(error.orig).__name__)
             raise Conflict from error
+        except DataError as error:
+            raise InvalidRequest from error
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             logger.warning("the database is not available: %s", type(error).__name__)
             raise DatabaseUnavailable from error

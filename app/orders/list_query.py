@@ -36,7 +36,9 @@ class OrderListQuery(BaseModel):
     period: Annotated[Period | None, Filled] = None
     from_: Annotated[date | None, Filled, Field(alias="from")] = None
     to: Annotated[date | None, Filled] = None
-    contact: Annotated[list[Annotated[str, Field(max_length=40, pattern=_TYPED)]], Field(max_length=_MAX_PERSONS)] | None = None
+    contact: (
+        Annotated[list[Annotated[str, Field(max_length=40, pattern=_TYPED)]], Field(max_length=_MAX_PERSONS)] | None
+    ) = None
     cursor: Annotated[Annotated[str, Field(max_length=120)] | None, Filled] = None
 
     @property

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-import brotli  # type: ignore[import-untyped]
+import brotli
 from playwright.async_api import Browser, async_playwright
 
 ROOT: Final = Path(__file__).resolve().parents[2]

@@ -56,8 +56,19 @@ class Stage:
         self.vault.sessions.role = role
         hosts = (("crm", sessions.COOKIE, await self.cookie(role)), ("vault", "__Host-larets_vault", SESSION))
         for host, name, value in hosts:
-            place: dict[str, Any] = {"domain": f"{host}.larets.localhost", "path": "/", "sameSite": "Strict"}
-            await context.add_cookies([{"name": name, "value": value, "secure": True, "httpOnly": True, **place}])
+            await context.add_cookies(
+                [
+                    {
+                        "name": name,
+                        "value": value,
+                        "domain": f"{host}.larets.localhost",
+                        "path": "/",
+                        "secure": True,
+                        "httpOnly": True,
+                        "sameSite": "Strict",
+                    }
+                ]
+            )
         return await context.new_page()
 
     async def order(self, seed: int, **changes: Any) -> str:

@@ -28,13 +28,15 @@ def test_both_languages_have_the_same_texts() -> None:
 
 
 def test_a_text_takes_the_same_parameters_in_both_languages() -> None:
-    differing = [key for key, text in catalogue("ru").items() if placeholders(text) != placeholders(catalogue("en")[key])]
+    differing = [
+        key for key, text in catalogue("ru").items() if placeholders(text) != placeholders(catalogue("en")[key])
+    ]
     assert differing == []
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_what_is_counted_has_every_plural_form(language: str) -> None:
-    counted = {key: text for key, text in catalogue(language).items() if not isinstance(text, str)}  # type: ignore[arg-type]
+    counted = {key: text for key, text in catalogue(language).items() if not isinstance(text, str)}
     assert counted
     assert {key for key, forms in counted.items() if set(forms) != PLURALS[language]} == set()
 
@@ -57,7 +59,7 @@ def test_no_text_is_left_over() -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_role_and_status_has_its_title(language: str) -> None:
-    texts = catalogue(language)  # type: ignore[arg-type]
+    texts = catalogue(language)
     assert {f"role.{role}" for role in ROLES} | {f"privacy.role.{role}" for role in ROLES} <= set(texts)
     assert {f"status.{status}" for status in Status} <= set(texts)
 
@@ -71,7 +73,12 @@ def test_an_unknown_text_is_an_error() -> None:
 
 @pytest.mark.parametrize(
     ("n", "ru", "en"),
-    [(1, "1 заказ", "1 order"), (3, "3 заказа", "3 orders"), (5, "5 заказов", "5 orders"), (21, "21 заказ", "21 orders")],
+    [
+        (1, "1 заказ", "1 order"),
+        (3, "3 заказа", "3 orders"),
+        (5, "5 заказов", "5 orders"),
+        (21, "21 заказ", "21 orders"),
+    ],
 )
 def test_counting(n: int, ru: str, en: str) -> None:
     assert words("ru")("people.orders", n=n) == ru

@@ -22,7 +22,11 @@ def test_empty_fields_narrow_nothing() -> None:
 
 @pytest.mark.parametrize(
     ("period", "start"),
-    [("today", "2026-11-20T21:00:00+00:00"), ("week", "2026-11-14T21:00:00+00:00"), ("month", "2026-10-22T21:00:00+00:00")],
+    [
+        ("today", "2026-11-20T21:00:00+00:00"),
+        ("week", "2026-11-14T21:00:00+00:00"),
+        ("month", "2026-10-22T21:00:00+00:00"),
+    ],
 )
 def test_a_period_begins_at_the_shops_midnight(period: str, start: str) -> None:
     filters = query(period=period).filters(NOW)

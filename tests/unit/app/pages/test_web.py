@@ -10,7 +10,9 @@ def test_a_path_of_the_crm_stays(path: str) -> None:
     assert local_path(path) == path
 
 
-@pytest.mark.parametrize("path", ["", "https://evil.example/", "//evil.example", "/\\evil.example", "/a\nb", "evil", "/я"])
+@pytest.mark.parametrize(
+    "path", ["", "https://evil.example/", "//evil.example", "/\\evil.example", "/a\nb", "evil", "/я"]
+)
 def test_anything_else_leads_to_the_start(path: str) -> None:
     assert local_path(path) == "/"
 
