@@ -33,6 +33,7 @@ def response(body: bytes, *, coding: str = "", chunked: bool = False) -> bytes:
         ("deflate", RAW_DEFLATE),
         ("br", brotli.compress(SECRET)),
     ],
+    ids=["plain", "gzip", "deflate", "raw deflate", "br"],
 )
 def test_each_coding_is_undone(coding: str, body: bytes, *, chunked: bool) -> None:
     stream = response(b"first") + response(body, coding=coding, chunked=chunked) + response(b"last")
