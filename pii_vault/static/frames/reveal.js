@@ -14,6 +14,7 @@ const CLOSED = new Set(["denied", "consent_missing", "blocked"]); // the mask st
 const titles = classTitles();
 const cells = new Map(); // the page's id of a cell -> Cell
 let purpose = "";
+let sessionSaid = false;
 let round = 0; // answers of an earlier show are dropped
 
 const isCell = (cell) =>
@@ -62,8 +63,7 @@ const drawMasks = async () => {
     const results = new Map(tokens.map((token, at) => [token, answer.body.items[at]]));
     for (const cell of cells.values()) draw(cell, results.get(cell.token));
   } else if (answer.status === 401) {
-    for (const cell of cells.values()) askForSession(cell);
-    post({ type: "session_needed" });
+    needSession();
   } else if (answer.status === 503 || answer.status === 429) {
     for (const cell of cells.values()) lostVault(cell);
     post({ type: "unavailable" });
@@ -107,6 +107,13 @@ const pressNote = (cell) => {
   if (chosen) parts.push(`${t("purpose_is")}: ${title(chosen.title)}`);
   if (chosen && several) parts.push(t("other_purpose"));
   return parts.join(". ");
+};
+
+// Said once unasked; whatever comes later is the reader's own press on "Sign in".
+const needSession = () => {
+  for (const cell of cells.values()) askForSession(cell);
+  if (!sessionSaid) post({ type: "session_needed" });
+  sessionSaid = true;
 };
 
 const askForSession = (cell) =>
@@ -158,8 +165,7 @@ const settle = (cell, answer, chosen) => {
     return;
   }
   if (answer.status === 401) {
-    for (const each of cells.values()) askForSession(each);
-    post({ type: "session_needed" });
+    needSession();
   } else if (answer.status === 503) {
     cell.flash(t("away"));
     post({ type: "unavailable" });

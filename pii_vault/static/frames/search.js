@@ -95,6 +95,7 @@ const conclude = (answer, classId) => {
 
 form.addEventListener("submit", submit);
 input.addEventListener("input", () => say("search_hint"));
+window.addEventListener("focus", () => input.focus()); // the page focused the frame: the reader wants to type
 window.addEventListener("pagehide", () => form.reset());
 
 document.addEventListener("keydown", (event) => {
