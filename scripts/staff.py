@@ -109,14 +109,21 @@ def list_(tenant: TenantOption, as_json: Json = False) -> None:
 
 
 @cli.command("reset-second-factor")
-def reset(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
+def reset(
+    who: Who,
+    tenant: TenantOption,
+    password: Annotated[bool, typer.Option("--password", help="the password is forgotten too")] = False,
+    as_json: Json = False,
+) -> None:
     """For a lost phone: ends all sessions and gives a link to enrol a new second factor with the same password."""
 
     async def act(local: LocalIssuer) -> dict[str, Any]:
         issuer = local.issuer
         with local.sessions.begin() as db:
             staff = find_staff(db, issuer.keys, tenant=tenant, who=who)
-            _, invited, ended = reset_second_factor(db, issuer.keys, staff.id, policy=issuer.policy, now=issuer.now())
+            _, invited, ended = reset_second_factor(
+                db, issuer.keys, staff.id, policy=issuer.policy, now=issuer.now(), password_too=password
+            )
         await local.record(staff.id, tenant, "second_factor_reset")
         for _ in ended:
             await local.record(staff.id, tenant, "session_end")

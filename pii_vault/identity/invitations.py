@@ -25,7 +25,7 @@ class Offer:
 
     @property
     def provisioning_uri(self) -> str:
-        return totp.provisioning_uri(self.secret, label=f"{self.shop}: {self.alias}")
+        return totp.provisioning_uri(self.secret, label=self.alias)
 
     def __repr__(self) -> str:
         return f"Offer({self.kind})"

@@ -145,12 +145,21 @@ def set_enabled(db: Session, staff_id: str, *, enabled: bool, now: datetime) -> 
 
 
 def reset_second_factor(
-    db: Session, keys: IdentityKeys, staff_id: str, *, policy: IdentityPolicy, now: datetime
+    db: Session,
+    keys: IdentityKeys,
+    staff_id: str,
+    *,
+    policy: IdentityPolicy,
+    now: datetime,
+    password_too: bool = False,
 ) -> tuple[Staff, Invited, list[str]]:
     """The old second factor stops working at once and every session ends. The link enrols a new one; it asks for the
-    current password, so that whoever finds the link has no way in.
+    current password, so that whoever finds the link has no way in, unless that is forgotten too (`password_too`).
     """
     staff = get_staff(db, staff_id)
+    if password_too:
+        staff.password_hash = None
+        staff.state = "invited" if staff.state == "active" else staff.state
     staff.totp_sealed = None
     staff.totp_step = None
     staff.changed_at = now

@@ -42,4 +42,4 @@ def provisioning_uri(secret: str, *, label: str) -> str:
 
 def qr_data_uri(text: str) -> str:
     """The QR code as an inline SVG image; nothing is fetched from anywhere."""
-    return str(segno.make(text, error="m", micro=False).svg_data_uri(scale=5, border=2))
+    return str(segno.make(text, error="l", micro=False).svg_data_uri(scale=5, border=2))

@@ -166,7 +166,7 @@ class Crm:
             "response_type": "code",
             "client_id": "crm",
             "redirect_uri": CALLBACK,
-            "scope": "openid",
+            "scope": "openid offline_access",  # as the app asks
             "state": self.state,
             "nonce": self.nonce,
             "code_challenge": base64.urlsafe_b64encode(digest).decode().rstrip("="),

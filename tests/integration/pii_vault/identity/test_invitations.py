@@ -153,6 +153,24 @@ async def test_new_second_factor_needs_the_password(stage: Stage) -> None:
     assert (await stage.give_code(fresh, stage.code(renewed))).status_code == 303
 
 
+async def test_forgotten_password_is_chosen_anew_with_the_second_factor(stage: Stage) -> None:
+    member = stage.member()
+    with stage.services.sessions.begin() as db:
+        _, link, _ = reset_second_factor(
+            db,
+            stage.issuer.keys,
+            member.staff_id,
+            policy=stage.issuer.policy,
+            now=stage.clock(),
+            password_too=True,
+        )
+    assert (await stage.give_password(stage.browser(), member.login)).status_code == 401
+    assert (await accept(stage, stage.browser(), link.code, "seven other words of mine"))[0] == 200
+    assert (await stage.give_password(stage.browser(), member.login)).status_code == 401
+    right = await stage.give_password(stage.browser(), member.login, "seven other words of mine")
+    assert right.status_code == 303
+
+
 async def test_guessing_behind_a_link_is_paused(stage: Stage) -> None:
     member, browser = invited(stage), stage.browser()
     statuses = []
