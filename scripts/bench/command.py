@@ -1,0 +1,58 @@
+"""`larets bench`: speed of the shipped processes beside what the bare database and cipher do in the same run."""
+
+import os
+from collections.abc import Callable
+from typing import Annotated, Final
+
+import typer
+
+from scripts.bench.client import built_client
+from scripts.bench.figures import NAMES, Figure, table
+from scripts.bench.limits import open_limit
+from scripts.bench.stage import Stage, open_stage
+from scripts.bench.vault_api import VaultBench
+from scripts.bench.webhook import webhook_to_card
+from scripts.voice import emit, fail, result, say
+
+cli = typer.Typer()
+
+DEFAULT_SECONDS: Final = 10.0
+
+
+@cli.command()
+def bench(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    only: Annotated[str | None, typer.Option(metavar="NAME", help="one figure, or those that begin so")] = None,
+    seconds: Annotated[float, typer.Option(min=1, help="how long each figure is measured")] = DEFAULT_SECONDS,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the measured instance running")] = False,
+) -> None:
+    """Measure on an instance of its own, which is removed afterwards; exit 0 when every bar is cleared."""
+    wanted = [name for name in NAMES if only is None or name == only] or [
+        name for name in NAMES if only is not None and name.startswith(only)
+    ]
+    if not wanted:
+        fail(f"no figure is called {only}", hint=f"one of: {', '.join(NAMES)}")
+    built_client()
+    say(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
+    with open_stage(keep=keep) as stage:
+        figures = _measure(stage, wanted, seconds)
+    if as_json:
+        emit([figure.for_programs() for figure in figures])
+    else:
+        result(table(figures))
+    if not all(figure.holds for figure in figures):
+        raise SystemExit(1)
+
+
+def _measure(stage: Stage, wanted: list[str], seconds: float) -> list[Figure]:
+    with open_limit(stage.instance, stage.tenant) as limit:
+        api = VaultBench(stage, limit, seconds)
+        ways: dict[str, Callable[[], Figure]] = {
+            "reveal_1000_cold": lambda: api.reveal_cold(1000),
+            "webhook_to_card": lambda: webhook_to_card(stage, seconds=seconds),
+        }
+        for size in (1, 100, 1000):
+            ways[f"tokenise_{size}"] = lambda size=size: api.tokenise(size)  # type: ignore[misc]
+            ways[f"reveal_{size}"] = lambda size=size: api.reveal(size)  # type: ignore[misc]
+        return [ways[name]() for name in wanted]

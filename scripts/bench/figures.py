@@ -1,0 +1,162 @@
+"""Figures of the bench, the bars they must clear, and how rounds become one figure. Pure."""
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+Measure = Literal["value", "ratio", "p95_ms", "p99_ms"]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What one measure of a figure must reach: at least `bound`, or at most where `most`."""
+
+    measure: Measure
+    bound: float
+    most: bool = False
+
+    def cleared(self, reached: float | None) -> bool:
+        if reached is None:
+            return False
+        return reached <= self.bound if self.most else reached >= self.bound
+
+    def __str__(self) -> str:
+        return f"{self.measure} {'≤' if self.most else '≥'} {self.bound:,g}"
+
+
+BARS: Final[dict[str, tuple[Bar, ...]]] = {
+    "tokenise_1": (),
+    "tokenise_100": (),
+    "tokenise_1000": (Bar("ratio", 0.45),),
+    "reveal_1": (Bar("value", 1500), Bar("p99_ms", 15, most=True)),
+    "reveal_100": (),
+    "reveal_1000": (Bar("ratio", 0.35),),
+    "reveal_1000_cold": (),
+    "webhook_to_card": (Bar("p95_ms", 500, most=True),),
+}
+NAMES: Final = tuple(BARS)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the answer. `limit` is what the bare database and cipher did in the same rounds."""
+
+    name: str
+    value: float
+    unit: str
+    limit: float | None
+    ratio: float | None
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+    rounds: int
+    requests: int
+    failures: int
+
+    @property
+    def bars(self) -> list[tuple[Bar, bool]]:
+        return [(bar, bar.cleared(getattr(self, bar.measure))) for bar in BARS[self.name]]
+
+    @property
+    def holds(self) -> bool:
+        """All bars are cleared, and no request failed."""
+        return not self.failures and all(cleared for _, cleared in self.bars)
+
+    def for_programs(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "value": round(self.value, 1),
+            "unit": self.unit,
+            "limit": None if self.limit is None else round(self.limit, 1),
+            "ratio": None if self.ratio is None else round(self.ratio, 3),
+            "p50_ms": round(self.p50_ms, 2),
+            "p95_ms": round(self.p95_ms, 2),
+            "p99_ms": round(self.p99_ms, 2),
+            "rounds": self.rounds,
+            "requests": self.requests,
+            "failures": self.failures,
+            "bars": [{"bar": str(bar), "holds": cleared} for bar, cleared in self.bars],
+            "holds": self.holds,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """One turn of a figure and of its limit, side by side in time, so that a drift of the machine hits both."""
+
+    rate: float
+    limit: float
+    took_ns: tuple[int, ...]
+    failures: int
+
+
+def percentile(ordered: Sequence[float], share: float) -> float:
+    """The smallest value that at least this share of all do not exceed. `ordered` is sorted and not empty."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)]
+
+
+def from_rounds(name: str, rounds: Sequence[Round], *, unit: str = "values/s") -> Figure:
+    """Medians of the rounds; the ratio is the median of the rounds' own ratios."""
+    took = sorted(each / 1e6 for round_ in rounds for each in round_.took_ns)
+    return Figure(
+        name=name,
+        value=statistics.median(round_.rate for round_ in rounds),
+        unit=unit,
+        limit=statistics.median(round_.limit for round_ in rounds),
+        ratio=statistics.median(round_.rate / round_.limit for round_ in rounds),
+        p50_ms=percentile(took, 0.5),
+        p95_ms=percentile(took, 0.95),
+        p99_ms=percentile(took, 0.99),
+        rounds=len(rounds),
+        requests=len(took),
+        failures=sum(round_.failures for round_ in rounds),
+    )
+
+
+def from_latencies(name: str, milliseconds: Sequence[float], *, failures: int) -> Figure:
+    """A figure that is a latency; its value is the 95th percentile."""
+    took = sorted(milliseconds)
+    return Figure(
+        name=name,
+        value=percentile(took, 0.95),
+        unit="ms",
+        limit=None,
+        ratio=None,
+        p50_ms=percentile(took, 0.5),
+        p95_ms=percentile(took, 0.95),
+        p99_ms=percentile(took, 0.99),
+        rounds=1,
+        requests=len(took) + failures,
+        failures=failures,
+    )
+
+
+def table(figures: Sequence[Figure]) -> str:
+    """For a person."""
+    head = ("figure", "value", "unit", "limit", "ratio", "p50 ms", "p99 ms", "bar", "")
+    lines = [head, *(_line(figure) for figure in figures)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    left = {0, 2, 7, 8}
+    return "\n".join(
+        "  ".join(
+            cell.ljust(width) if column in left else cell.rjust(width) for column, (cell, width) in aligned
+        ).rstrip()
+        for aligned in (enumerate(zip(line, widths, strict=True)) for line in lines)
+    )
+
+
+def _line(figure: Figure) -> tuple[str, ...]:
+    verdict = "holds" if figure.holds else f"{figure.failures} failed" if figure.failures else "MISSED"
+    return (
+        figure.name,
+        f"{figure.value:,.0f}",
+        figure.unit,
+        "–" if figure.limit is None else f"{figure.limit:,.0f}",
+        "–" if figure.ratio is None else f"{figure.ratio:.2f}",
+        f"{figure.p50_ms:.1f}",
+        f"{figure.p99_ms:.1f}",
+        ", ".join(str(bar) for bar, _ in figure.bars) or "–",
+        verdict if figure.bars or figure.failures else "",
+    )

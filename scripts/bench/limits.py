@@ -1,0 +1,93 @@
+"""The limit's processes, seen from the bench: as many as the vault has workers, driven side by side."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+
+from scripts.local.instance import ROOT, Instance, InstanceProblem
+
+PROCESSES: Final = 2
+PATIENCE_SECONDS: Final = 10.0
+Process = subprocess.Popen[str]
+
+
+class Limit:
+    """Measures what the database and the cipher alone do."""
+
+    def __init__(self, processes: list[Process]) -> None:
+        self._processes = processes
+
+    def populate(self, count: int) -> None:
+        """Rows for `fetch`: `count` in all, each process its own."""
+        self._all([{"do": "populate", "count": count // PROCESSES, "seed": 77 + i} for i in range(PROCESSES)])
+
+    def write(self, size: int, *, count: int, connections: int, seconds: float) -> float:
+        """Rows a second written by batches of `size`; each process has `count` of them ready."""
+        self._all([{"do": "prepare", "count": count, "size": size, "seed": 7 + i} for i in range(PROCESSES)])
+        return self._rate({"do": "write", "connections": connections, "seconds": seconds})
+
+    def fetch(self, size: int, *, connections: int, seconds: float, cold: bool) -> float:
+        """Rows a second fetched and decrypted by batches of `size`."""
+        return self._rate({"do": "fetch", "size": size, "cold": cold, "connections": connections, "seconds": seconds})
+
+    def _rate(self, order: dict[str, Any]) -> float:
+        answers = self._all([order] * PROCESSES)
+        return sum(answer["rows"] / answer["seconds"] for answer in answers)
+
+    def _all(self, orders: list[dict[str, Any]]) -> list[dict[str, float]]:
+        for process, order in zip(self._processes, orders, strict=True):
+            _say(process, order)
+        return [_hear(process) for process in self._processes]
+
+
+def _say(process: Process, message: dict[str, Any]) -> None:
+    if process.stdin is None:
+        raise InstanceProblem("a process of the limit has no input")
+    process.stdin.write(json.dumps(message) + "\n")
+    process.stdin.flush()
+
+
+def _hear(process: Process) -> dict[str, float]:
+    line = process.stdout.readline() if process.stdout is not None else ""
+    if not line:
+        raise InstanceProblem("a process of the limit ended; its message stands above")
+    answer: dict[str, float] = json.loads(line)
+    return answer
+
+
+@contextmanager
+def open_limit(instance: Instance, tenant: str) -> Iterator[Limit]:
+    """Processes with the vault's own rights on its database, ended at the end."""
+    url = instance.database_url("private", "runtime")
+    with psycopg.connect(url) as connection:
+        row = connection.execute("SELECT key FROM tenant WHERE id = %s", (tenant,)).fetchone()
+    if row is None:
+        raise InstanceProblem(f"no tenant {tenant}")
+    processes = [
+        subprocess.Popen(
+            [sys.executable, "-m", "scripts.bench.bare"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=ROOT,
+        )
+        for _ in range(PROCESSES)
+    ]
+    try:
+        for process in processes:
+            _say(process, {"url": url, "tenant_key": row[0]})
+        yield Limit(processes)
+    finally:
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in processes:
+            try:
+                process.wait(PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,134 @@
+"""Tokenise and reveal over TLS, in rounds: the limit, then the vault, then the limit again."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from scripts.bench.client import Load, run_load
+from scripts.bench.figures import Figure, Round, from_rounds
+from scripts.bench.limits import PROCESSES, Limit
+from scripts.bench.persons import reveal_requests, tokenise_requests
+from scripts.bench.stage import Stage
+from scripts.local.instance import InstanceProblem
+from scripts.voice import say
+
+ROUNDS: Final = 5
+WARM_VALUES: Final = 20_000
+COLD_VALUES: Final = 20_000  # a round; each key is met once
+# Connections by size of batch: enough that no worker waits for a client, few enough that latency means something.
+CONNECTIONS: Final = {1: 16, 100: 8, 1000: 4}
+# More than either side can do, so that nobody runs out of ready-made work within a round.
+MOST_PER_SECOND: Final = {1: 10_000, 100: 120_000, 1000: 160_000}
+WARM_UP_SECONDS: Final = 1.0
+
+
+@dataclass(slots=True)
+class VaultBench:
+    """The figures of the vault's API."""
+
+    stage: Stage
+    limit: Limit
+    seconds: float
+    _seed: int = 1000
+    _warm: list[str] = field(default_factory=list)
+    _limit_populated: bool = False
+
+    def tokenise(self, size: int) -> Figure:
+        self._load(self._tokenise_requests(size, WARM_UP_SECONDS), size, seconds=WARM_UP_SECONDS)
+        return self._figure(
+            f"tokenise_{size}",
+            lambda seconds: self._limit_writes(size, seconds),
+            lambda seconds: self._load(self._tokenise_requests(size, seconds), size, seconds=seconds),
+            size,
+        )
+
+    def reveal(self, size: int) -> Figure:
+        """Every worker holds every key."""
+        tokens = self._warm_tokens()
+        requests = reveal_requests(tokens, batch=size, headers=self.stage.headers)
+        self._load(requests, size, seconds=WARM_UP_SECONDS, repeat=True)
+        return self._figure(
+            f"reveal_{size}",
+            lambda seconds: self._limit_fetches(size, seconds, cold=False),
+            lambda seconds: self._load(requests, size, seconds=seconds, repeat=True),
+            size,
+        )
+
+    def reveal_cold(self, size: int) -> Figure:
+        """No worker holds any key: each round meets persons that nobody has looked at since the vault started."""
+        warm, fresh = self._warm_tokens(), self._tokens(COLD_VALUES * ROUNDS)
+        self.stage.restart_vault()
+        self._make_warm(warm)
+        slices = iter([fresh[at : at + COLD_VALUES] for at in range(0, len(fresh), COLD_VALUES)])
+
+        def next_slice(_seconds: float) -> Load:
+            requests = reveal_requests(next(slices), batch=size, headers=self.stage.headers)
+            return self._load(requests, size)
+
+        return self._figure(
+            f"reveal_{size}_cold", lambda seconds: self._limit_fetches(size, seconds, cold=True), next_slice, size
+        )
+
+    def _figure(self, name: str, limit: Callable[[float], float], load: Callable[[float], Load], size: int) -> Figure:
+        turn = self.seconds / ROUNDS
+        rounds = []
+        limit(turn / 2)
+        before = limit(turn / 2)
+        for _ in range(ROUNDS):
+            seen = load(turn)
+            after = limit(turn / 2)
+            # The limit stands on both sides of the figure in time: a drift of the machine cancels.
+            rounds.append(Round(size * seen.answers / seen.seconds, (before + after) / 2, seen.took_ns, seen.failures))
+            before = after
+        figure = from_rounds(name, rounds)
+        ratios = " ".join(f"{round_.rate / round_.limit:.2f}" for round_ in rounds)
+        say(f"  {name}: {figure.value:,.0f} values/s, {ratios} of the limit")
+        return figure
+
+    def _limit_writes(self, size: int, seconds: float) -> float:
+        count = _batches(size, seconds) // PROCESSES
+        return self.limit.write(size, count=count, connections=_limit_connections(size), seconds=seconds)
+
+    def _limit_fetches(self, size: int, seconds: float, *, cold: bool) -> float:
+        if not self._limit_populated:
+            self.limit.populate(WARM_VALUES)
+            self._limit_populated = True
+        return self.limit.fetch(size, connections=_limit_connections(size), seconds=seconds, cold=cold)
+
+    def _tokenise_requests(self, size: int, seconds: float) -> list[bytes]:
+        self._seed += 1
+        return tokenise_requests(_batches(size, seconds), batch=size, seed=self._seed, headers=self.stage.headers)
+
+    def _load(self, requests: list[bytes], size: int, *, seconds: float = 0, repeat: bool = False) -> Load:
+        return run_load(self.stage.service, requests, connections=CONNECTIONS[size], seconds=seconds, repeat=repeat)
+
+    def _tokens(self, count: int) -> list[str]:
+        """Tokens of new persons, stored through the API."""
+        self._seed += 1
+        size = 1000
+        requests = tokenise_requests(count // size, batch=size, seed=self._seed, headers=self.stage.headers)
+        seen = run_load(self.stage.service, requests, connections=CONNECTIONS[size], keep_answers=True)
+        if seen.failures:
+            raise InstanceProblem(f"{seen.failures} of {seen.answers} requests failed while persons were stored")
+        return [item["token"] for body in seen.bodies for item in json.loads(body)["items"]]
+
+    def _warm_tokens(self) -> list[str]:
+        """Persons whose keys every worker holds."""
+        if not self._warm:
+            self._warm = self._tokens(WARM_VALUES)
+            self._make_warm(self._warm)
+        return self._warm
+
+    def _make_warm(self, tokens: list[str]) -> None:
+        requests = reveal_requests(tokens, batch=1000, headers=self.stage.headers)
+        run_load(self.stage.service, requests, connections=CONNECTIONS[1], each=True)
+
+
+def _batches(size: int, seconds: float) -> int:
+    return int(MOST_PER_SECOND[size] * seconds / size) + 10
+
+
+def _limit_connections(size: int) -> int:
+    """Per process: as many as the vault's clients for single values, one for batches, which fill it alone."""
+    return CONNECTIONS[1] // PROCESSES if size == 1 else 1

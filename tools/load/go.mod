@@ -1,0 +1,3 @@
+module larets/load
+
+go 1.22
