@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pii_vault.access.conditions import MOSCOW
 from pii_vault.audit.query import AuditRow
 from pii_vault.console.repository import AuditRecord, StaffRow
-from pii_vault.console.words import DECISIONS, OUTCOMES, VERBS, colour, word
+from pii_vault.console.words import OUTCOMES, VERBS, colour, decision_word, word
 from pii_vault.vault import Vault
 from pii_vault.web import Language
 
@@ -64,7 +64,7 @@ class Journal:
             who=self.who(row),
             verb=word(VERBS, row.verb, self._lang),
             purpose=self._purposes.get(row.purpose, row.purpose or "—"),
-            decision=word(DECISIONS, row.decision, self._lang),
+            decision=decision_word(row.verb, row.decision, self._lang),
             colour=colour(row.decision),
             counts=self._counts(row.counts),
         )

@@ -19,7 +19,7 @@ from pii_vault.console.words import VERBS, word
 from pii_vault.vault import Vault
 from pii_vault.web import Language, translator
 
-_DECISIONS = {"allow": ("Разрешено", "Allowed"), "mask": ("Только маска", "Mask only"), "deny": ("Отказано", "Denied")}
+_DECISIONS = {"allow": ("Разрешено", "Allowed"), "mask": ("Маска", "Mask"), "deny": ("Отказано", "Denied")}
 
 
 class ListQuery(BaseModel):

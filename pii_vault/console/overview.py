@@ -7,7 +7,7 @@ from pii_vault.access.conditions import MOSCOW
 from pii_vault.access.principal import Principal
 from pii_vault.audit import query
 from pii_vault.console.repository import COUNTED, ConsoleRepository
-from pii_vault.console.words import DECISIONS, STAFF_STATES, VERBS, colour, word
+from pii_vault.console.words import STAFF_STATES, VERBS, colour, decision_word, word
 from pii_vault.vault import Vault
 from pii_vault.web import Language, translator
 
@@ -61,7 +61,10 @@ async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -
         matrix_version=vault.matrix.version,
         day=tuple(
             DayLine(
-                word(VERBS, line.verb, lang), word(DECISIONS, line.decision, lang), colour(line.decision), line.records
+                word(VERBS, line.verb, lang),
+                decision_word(line.verb, line.decision, lang),
+                colour(line.decision),
+                line.records,
             )
             for line in sorted(day, key=lambda line: -line.records)
         ),

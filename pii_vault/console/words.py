@@ -34,7 +34,7 @@ ACTIONS: Final[Words] = {
 }
 DECISIONS: Final[Words] = {
     "allow": ("Разрешено", "Allowed"),
-    "mask": ("Только маска", "Mask only"),
+    "mask": ("Маска", "Mask"),
     "deny": ("Отказано", "Denied"),
     "forbidden": ("Отказано", "Denied"),
     "budget_exceeded": ("Лимит исчерпан", "Over budget"),
@@ -43,6 +43,7 @@ DECISIONS: Final[Words] = {
     "ended_by_person": ("Завершён самим", "Ended by the person"),
     "code_replayed": ("Повтор кода", "Code replayed"),
 }
+SHOWN: Final = ("Показано", "Shown")  # a reveal that was allowed
 OUTCOMES: Final[Words] = {
     "value": ("значение", "value"),
     "mask": ("маска", "mask"),
@@ -83,6 +84,12 @@ def word(words: Words, id_: str, lang: Language) -> str:
     """The name of an id, or the id itself where nobody has named it."""
     ru, en = words.get(id_, (id_, id_))
     return en if lang == "en" else ru
+
+
+def decision_word(verb: str, decision: str, lang: Language) -> str:
+    """What was decided: a reveal that was allowed is called what it is."""
+    words = DECISIONS | {"allow": SHOWN} if verb == "reveal" else DECISIONS
+    return word(words, decision, lang)
 
 
 def colour(outcome: str) -> str:

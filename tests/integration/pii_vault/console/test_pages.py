@@ -66,8 +66,8 @@ async def test_log_says_who_saw_what_and_who_was_denied(
         await look(vault, stage, "warehouse")
     shown = lines((await client.get("/audit")).text)
     seen = [(line[2], line[3], line[5], line[6]) for line in shown if line]
-    assert ("Продавец Север", "Показ значения", "Разрешено", "значение: Телефон 1") in seen
-    assert ("Реклама", "Показ значения", "Только маска", "маска: Телефон 1") in seen
+    assert ("Продавец Север", "Показ значения", "Показано", "значение: Телефон 1") in seen
+    assert ("Реклама", "Показ значения", "Маска", "маска: Телефон 1") in seen
     assert ("Склад", "Показ значения", "Отказано", "—") in seen
     # The reading itself stands on top.
     assert seen[0][:2] == ("Контроль", "Просмотр журнала")
