@@ -42,14 +42,22 @@ def breaches(pattern: re.Pattern[str], paths: Iterable[Path]) -> list[str]:
     return found
 
 
-def reads_environment(source: str) -> bool:
-    return any(
+def _is_environment(node: ast.AST) -> bool:
+    return (
         isinstance(node, ast.Attribute)
         and node.attr in {"environ", "getenv"}
         and isinstance(node.value, ast.Name)
         and node.value.id == "os"
-        for node in ast.walk(ast.parse(source))
     )
+
+
+def reads_environment(source: str) -> bool:
+    """Writing a variable for a library that reads no other setting is not reading."""
+    tree = ast.parse(source)
+    written = {
+        id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Store)
+    }
+    return any(_is_environment(node) and id(node) not in written for node in ast.walk(tree))
 
 
 def test_no_address_of_a_package_registry() -> None:
@@ -91,3 +99,7 @@ def test_only_settings_read_the_environment() -> None:
 @pytest.mark.parametrize("source", ["import os\nos.environ['A']", "import os\nos.getenv('A')"])
 def test_a_reader_of_the_environment_would_be_found(source: str) -> None:
     assert reads_environment(source)
+
+
+def test_writing_a_variable_is_not_reading() -> None:
+    assert not reads_environment("import os\nos.environ['A'] = 'b'")
