@@ -1,0 +1,31 @@
+"""One running instance and one browser for all end-to-end tests: a single worker of the test run owns both.
+
+Every module says `pytestmark = E2E`, which keeps its tests in that worker and on the session's event loop.
+"""
+
+from collections.abc import AsyncIterator, Iterator
+
+import pytest
+import pytest_asyncio
+
+from scripts.local.browser import launch
+from tests.e2e.desk import Desk
+from tests.support.instance import World, running_world
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    with running_world() as started:
+        yield started
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def shared_desk(world: World) -> AsyncIterator[Desk]:
+    async with launch() as browser:
+        yield Desk(world, browser)
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def desk(shared_desk: Desk) -> AsyncIterator[Desk]:
+    yield shared_desk
+    await shared_desk.clear()
