@@ -49,7 +49,13 @@ def build_services(
     staff_sessions = StaffSessions(
         database, issuer=source, reader=reader, sealer=Sealer(secret, use="staff-session"), clock=clock
     )
-    signin = SignIn(issuer=source, reader=reader, code_flow=code_flow, staff_sessions=staff_sessions)
+    signin = SignIn(
+        issuer=source,
+        client_id=settings.oidc_client_id,
+        reader=reader,
+        code_flow=code_flow,
+        staff_sessions=staff_sessions,
+    )
     return AppServices(settings=settings, db=database, signin=signin, clock=clock)
 
 
@@ -79,8 +85,8 @@ def build_browser(services: AppServices) -> ASGIApp:
     for router in build_pages(services):
         app.include_router(router)
     settings = services.settings
-    named = OnlyHost(LastResort(app), host=settings.crm_origin.partition("://")[2])
-    shown = with_problem_pages(EdgeGuard(named), services)
+    guarded = EdgeGuard(OnlyHost(app, host=settings.crm_origin.partition("://")[2]))
+    shown = with_problem_pages(LastResort(guarded), services)
     return SecurityHeaders(shown, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
 
 

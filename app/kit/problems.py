@@ -48,6 +48,7 @@ def install_problems(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _of_framework)
     app.add_exception_handler(NotAToken, _not_a_token)
+    app.add_exception_handler(Exception, _unforeseen)
 
 
 async def _known(_: Request, error: Exception) -> Response:
@@ -69,6 +70,11 @@ async def _invalid(_: Request, error: Exception) -> Response:
 async def _of_framework(_: Request, error: Exception) -> Response:
     status = error.status_code if isinstance(error, HTTPException) else 500
     return problem(_BY_STATUS.get(status, InvalidRequest if status < 500 else AppError)())  # noqa: PLR2004
+
+
+async def _unforeseen(_: Request, __: Exception) -> Response:
+    """The answer alone: the framework raises the error again, and the last resort around it writes the log."""
+    return problem(AppError())
 
 
 async def _not_a_token(_: Request, __: Exception) -> Response:

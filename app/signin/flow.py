@@ -73,14 +73,14 @@ class CodeFlow:
             "code_challenge_method": "S256",
         }
         sealed = self._sealer.seal(msgspec.json.encode(pending), context=_CONTEXT)
-        return f"{endpoint}?{urlencode(query)}", base64.urlsafe_b64encode(sealed).decode()
+        return f"{endpoint}?{urlencode(query)}", base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
     def pending(self, cookie: str | None, *, state: str | None, issuer: str | None) -> Pending:
         """The sign-in that this answer belongs to. Raises SigninFailed for a foreign, forged or late one."""
         if not cookie or not state:
             raise SigninFailed
         try:
-            sealed = base64.urlsafe_b64decode(cookie)
+            sealed = base64.urlsafe_b64decode(cookie + "=" * (-len(cookie) % 4))
             found = msgspec.json.decode(self._sealer.open(sealed, context=_CONTEXT), type=Pending)
         except (ValueError, SealBroken, msgspec.MsgspecError) as error:
             raise SigninFailed from error

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 
-from app.errors import AppError, CrossSite, IssuerUnavailable, SigninFailed, Unauthenticated
+from app.errors import AppError, CrossSite, SigninFailed, Unauthenticated
 from app.kit.staff import Staff
 from app.signin import sessions
 from app.signin.flow import CodeFlow
@@ -34,9 +34,16 @@ class SignIn:
     """Everything the rest of the CRM asks about who is there."""
 
     def __init__(
-        self, *, issuer: Issuer, reader: TokenReader, code_flow: CodeFlow, staff_sessions: StaffSessions
+        self,
+        *,
+        issuer: Issuer,
+        client_id: str,
+        reader: TokenReader,
+        code_flow: CodeFlow,
+        staff_sessions: StaffSessions,
     ) -> None:
         self._issuer = issuer
+        self._client_id = client_id
         self._reader = reader
         self._flow = code_flow
         self._sessions = staff_sessions
@@ -102,11 +109,11 @@ class SignIn:
     async def _issuer_signout(self, back_to: str) -> str:
         try:
             endpoint = str((await self._issuer.discovery()).get("end_session_endpoint", ""))
-        except (IssuerUnavailable, AppError):
+        except AppError:
             return back_to
         if not endpoint.startswith(f"{self._issuer.origin}/"):
             return back_to
-        return f"{endpoint}?{urlencode({'client_id': 'crm', 'post_logout_redirect_uri': back_to})}"
+        return f"{endpoint}?{urlencode({'client_id': self._client_id, 'post_logout_redirect_uri': back_to})}"
 
     async def close(self) -> None:
         await self._issuer.close()

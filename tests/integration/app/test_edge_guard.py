@@ -9,13 +9,16 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
+from app.compose import build_browser
 from app.edge_guard.detect import personal_classes_decoded
 from app.edge_guard.middleware import MAX_BODY, EdgeGuard
 from app.errors import NotFound
 from app.kit.cursor import encode_cursor
 from app.kit.problems import problem
+from app.services import AppServices
 from tests.integration.app.support import CRM, NOW, subject, token
 from tests.support.persons import person
 
@@ -69,6 +72,30 @@ async def test_a_value_is_refused_wherever_it_stands(
 
 def _json(**more: str) -> dict[str, str]:
     return {"content-type": "application/json"} | more
+
+
+@pytest.mark.parametrize("path", [f"/orders?q={PHONE}", f"/{EMAIL}", f"/signin?next=/{EMAIL}"])
+@pytest.mark.parametrize("hx", [{}, {"hx-request": "true"}])
+async def test_a_readers_page_does_not_echo_either(browser: httpx.AsyncClient, path: str, hx: dict[str, str]) -> None:
+    answer = await browser.get(path, headers={"accept": "text/html", "sec-fetch-dest": "document"} | hx)
+    assert answer.status_code == 422
+    for value in (PHONE[2:], EMAIL, EMAIL.partition("@")[0]):
+        assert value not in answer.text + str(answer.headers)
+
+
+async def test_an_unforeseen_error_tells_nothing(
+    services: AppServices, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(_: Request) -> None:
+        raise RuntimeError(PHONE)
+
+    monkeypatch.setattr(services.signin, "staff", broken)
+    transport = httpx.ASGITransport(build_browser(services))
+    async with httpx.AsyncClient(transport=transport, base_url=CRM) as client:
+        answer = await client.get("/api/v1/orders")
+    assert (answer.status_code, answer.json()["code"]) == (500, "internal_error")
+    assert "unforeseen RuntimeError" in caplog.text
+    assert PHONE not in answer.text + caplog.text
 
 
 async def test_json_escapes_and_doubled_names_hide_nothing(browser: httpx.AsyncClient) -> None:
