@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 
 import httpx
 import pyotp
+from fastapi import Request
 
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.models import Role
@@ -200,3 +201,8 @@ class Crm:
         assert answer.status_code == 200, answer.text
         tokens: dict[str, Any] = answer.json()
         return tokens
+
+
+def request_with(cookies: dict[str, str]) -> Request:
+    header = "; ".join(f"{name}={value}" for name, value in cookies.items())
+    return Request({"type": "http", "method": "GET", "path": "/", "headers": [(b"cookie", header.encode())]})
