@@ -1,5 +1,6 @@
 """What every operation asks first: is the purpose known, may this principal do anything, what of each class."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Never
 
@@ -71,6 +72,9 @@ def may_tokenise(vault: Vault, principal: Principal, class_id: str) -> bool:
     )
 
 
-def count(counts: Counts, outcome: str, class_id: str) -> None:
-    by_class = counts.setdefault(outcome, {})
-    by_class[class_id] = by_class.get(class_id, 0) + 1
+def tally(outcomes: Iterable[tuple[str, str]]) -> Counts:
+    """Counts of (outcome, class) pairs, for the record."""
+    counts: Counts = {}
+    for (outcome, class_id), number in Counter(outcomes).items():
+        counts.setdefault(outcome, {})[class_id] = number
+    return counts

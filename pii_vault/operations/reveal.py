@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pii_vault import store
-from pii_vault.access.matrix import Ruling
+from pii_vault.access.cells import Outcome
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import FieldClass, mask
-from pii_vault.core.tokens import Token, parse_token
-from pii_vault.errors import BudgetExceeded, MalformedToken, TamperedCiphertext, UnknownClass
-from pii_vault.operations.access import Counts, count, new_entry, refuse, require_purpose, rule
-from pii_vault.operations.ciphers import ACTIVE, BLOCKED, ERASED, Ciphers, load_ciphers, open_row
+from pii_vault.core.tokens import parse_tokens
+from pii_vault.errors import BudgetExceeded, TamperedCiphertext, UnknownClass
+from pii_vault.operations.access import Counts, new_entry, refuse, require_purpose, rule, tally
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, Place, load_ciphers, open_row
 from pii_vault.operations.items import RevealResult
 from pii_vault.vault import Vault
 
@@ -25,6 +25,7 @@ _UNKNOWN = RevealResult(error="unknown_token")
 _UNKNOWN_CLASS = RevealResult(error="unknown_class")
 _ERASED = RevealResult(error="erased")
 _TAMPERED = RevealResult(error="tampered_ciphertext")
+_NOWHERE = (_NO_CLASS, _UNKNOWN)
 
 
 async def reveal(
@@ -47,20 +48,19 @@ async def reveal(
     """
     tenant_key = await vault.tenants.key(principal.tenant)
     await require_purpose(vault, principal, verb=action, purpose=purpose, request_id=request_id)
-    parsed = _parse(tokens, principal.tenant)
-    bits = list({token.bits for token in parsed if token is not None})
+    parsed = parse_tokens(tokens, tenant=principal.tenant)
+    bits = list({token[1] for token in parsed if token is not None})
     rows = await store.fetch(vault.pool, store.FETCH_VALUES, bits, tenant_key)
-    ruled = _Ruled(vault, principal, purpose, action, tenant_key)
-    for row in rows:
-        ruled.add(row)
+    ways = _Ways(vault, principal, purpose, action)
+    looked = _look(rows, ways)
     try:
         await vault.budgets.charge(
-            vault.pool, principal, tenant_key=tenant_key, action="reveal", count=len(ruled.exposed)
+            vault.pool, principal, tenant_key=tenant_key, action="reveal", count=len(looked.exposed)
         )
     except BudgetExceeded as error:
         await refuse(vault, principal, error, verb=action, purpose=purpose, request_id=request_id)
-    ciphers = await load_ciphers(vault, principal.tenant, tenant_key, ruled.places)
-    results, counts = _collect(parsed, ruled.open_all(ciphers), request_id)
+    ciphers = await load_ciphers(vault, principal.tenant, tenant_key, looked.places)
+    results, counts = _collect(parsed, _open(rows, ways, ciphers, tenant_key), request_id)
     entry = new_entry(
         vault,
         principal,
@@ -69,125 +69,121 @@ async def reveal(
         request_id=request_id,
         decision="allow" if "value" in counts else "mask" if "mask" in counts else "deny",
         counts=counts,
-        subjects=ruled.subjects,
+        subjects=looked.subjects,
     )
     await vault.audit.commit(entry)
     return results
 
 
-def _parse(tokens: Sequence[str], tenant: str) -> list[Token | None]:
-    parsed: list[Token | None] = []
-    for text in tokens:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """What happens to values of one class whose subject is in one state."""
+
+    field_class: FieldClass | None
+    outcome: Outcome
+    answer: tuple[str, RevealResult] | None  # for all of them at once, where nothing is opened
+
+
+class _Ways(dict[tuple[int, bytes], _Way]):
+    """(class key, state) → way; decided about once per request, when the first such row is met."""
+
+    def __init__(self, vault: Vault, principal: Principal, purpose: str, action: RevealAction) -> None:
+        super().__init__()
+        self._vault = vault
+        self._principal = principal
+        self._purpose = purpose
+        self._action = action
+
+    def __missing__(self, key: tuple[int, bytes]) -> _Way:
+        self[key] = way = self._decide(*key)
+        return way
+
+    def _decide(self, class_key: int, state: bytes) -> _Way:
         try:
-            parsed.append(parse_token(text, tenant=tenant))
-        except MalformedToken:
-            parsed.append(None)
-    return parsed
-
-
-@dataclass(slots=True)
-class _ClassRulings:
-    """What happens to values of one class in this request, by the state of the subject."""
-
-    field_class: FieldClass
-    by_state: dict[bytes, Ruling]
-
-
-@dataclass(slots=True)
-class _Ruled:
-    """Rows of one request, each with its ruling; opened only where the ruling lets something through."""
-
-    vault: Vault
-    principal: Principal
-    purpose: str
-    action: RevealAction
-    tenant_key: int
-    opened: dict[bytes, tuple[str, RevealResult]] = field(default_factory=dict)
-    permitted: list[tuple[Any, FieldClass, bool]] = field(default_factory=list)
-    subjects: set[bytes] = field(default_factory=set)
-    exposed: set[bytes] = field(default_factory=set)
-    places: set[tuple[bytes, int]] = field(default_factory=set)
-    _rulings: dict[int, _ClassRulings | None] = field(default_factory=dict)
-
-    def add(self, row: Any) -> None:
-        """Decide about one row: to be opened, or answered with an error at once."""
-        token, subject, class_key, retention, state, _ = row
-        self.subjects.add(subject)
-        if class_key not in self._rulings:
-            self._rulings[class_key] = self._rule(class_key)
-        rulings = self._rulings[class_key]
-        if rulings is None:
-            self.opened[token] = (_NO_CLASS, _UNKNOWN_CLASS)
-            return
-        if state == ERASED:
-            self.opened[token] = (rulings.field_class.id, _ERASED)
-            return
-        ruling = rulings.by_state[state]
+            field_class = self._vault.classes.by_key(class_key)
+        except UnknownClass:
+            return _Way(None, "deny", (_NO_CLASS, _UNKNOWN_CLASS))
+        if state not in (ACTIVE, BLOCKED):
+            return _Way(field_class, "deny", (field_class.id, _ERASED))
+        ruling = rule(
+            self._vault,
+            self._principal,
+            purpose=self._purpose,
+            class_id=field_class.id,
+            action=self._action,
+            blocked=state == BLOCKED,
+        )
         if ruling.outcome == "deny":
             denied = RevealResult(error=ruling.code or "denied", reason=ruling.reason)
-            self.opened[token] = (rulings.field_class.id, denied)
-            return
-        self.places.add((subject, retention))
-        whole = ruling.outcome == "allow"
-        if whole:
-            self.exposed.add(subject)
-        self.permitted.append((row, rulings.field_class, whole))
+            return _Way(field_class, "deny", (field_class.id, denied))
+        return _Way(field_class, ruling.outcome, None)
 
-    def open_all(self, ciphers: Ciphers) -> dict[bytes, tuple[str, RevealResult]]:
-        """Token → class and result of every row."""
-        opened, tenant_key = self.opened, self.tenant_key
-        for row, field_class, whole in self.permitted:
-            place = (row[1], row[3])
-            cipher = ciphers.get(place)
-            if cipher is None:
-                opened[row[0]] = (field_class.id, _TAMPERED if place in ciphers else _ERASED)
-                continue
-            try:
-                value = open_row(cipher, row, tenant_key=tenant_key)
-            except TamperedCiphertext:
-                opened[row[0]] = (field_class.id, _TAMPERED)
-                continue
-            result = RevealResult(value=value) if whole else RevealResult(mask=mask(field_class, value))
-            opened[row[0]] = (field_class.id, result)
-        return opened
 
-    def _rule(self, class_key: int) -> _ClassRulings | None:
-        vault = self.vault
+@dataclass(slots=True)
+class _Looked:
+    """Whom the rows concern, whose full values they would show, and which keys that takes."""
+
+    subjects: set[bytes] = field(default_factory=set)
+    exposed: set[bytes] = field(default_factory=set)
+    places: set[Place] = field(default_factory=set)
+
+
+def _look(rows: Sequence[Any], ways: _Ways) -> _Looked:
+    looked = _Looked()
+    subjects, exposed, places = looked.subjects, looked.exposed, looked.places
+    for _, subject, class_key, retention, state, _ in rows:
+        subjects.add(subject)
+        way = ways[class_key, state]
+        if way.answer is None:
+            places.add((subject, retention))
+            if way.outcome == "allow":
+                exposed.add(subject)
+    return looked
+
+
+def _open(rows: Sequence[Any], ways: _Ways, ciphers: Ciphers, tenant_key: int) -> dict[bytes, tuple[str, RevealResult]]:
+    """Token → class and result of every row."""
+    opened: dict[bytes, tuple[str, RevealResult]] = {}
+    for row in rows:
+        token, subject, class_key, retention, state, _ = row
+        way = ways[class_key, state]
+        field_class = way.field_class
+        if way.answer is not None or field_class is None:
+            opened[token] = way.answer or (_NO_CLASS, _UNKNOWN_CLASS)
+            continue
+        place = (subject, retention)
+        cipher = ciphers.get(place)
+        if cipher is None:
+            opened[token] = (field_class.id, _TAMPERED if place in ciphers else _ERASED)
+            continue
         try:
-            field_class = vault.classes.by_key(class_key)
-        except UnknownClass:
-            return None
-        rulings = {
-            state: rule(
-                vault,
-                self.principal,
-                purpose=self.purpose,
-                class_id=field_class.id,
-                action=self.action,
-                blocked=state == BLOCKED,
-            )
-            for state in (ACTIVE, BLOCKED)
-        }
-        return _ClassRulings(field_class, rulings)
+            value = open_row(cipher, row, tenant_key=tenant_key)
+        except TamperedCiphertext:
+            opened[token] = (field_class.id, _TAMPERED)
+            continue
+        result = RevealResult(value) if way.outcome == "allow" else RevealResult(None, mask(field_class, value))
+        opened[token] = (field_class.id, result)
+    return opened
 
 
 def _collect(
-    parsed: Sequence[Token | None], opened: dict[bytes, tuple[str, RevealResult]], request_id: str
+    parsed: Sequence[tuple[str, bytes] | None], opened: dict[bytes, tuple[str, RevealResult]], request_id: str
 ) -> tuple[list[RevealResult], Counts]:
     """Results in the order asked, and how many of each outcome and class for the record."""
     results: list[RevealResult] = []
-    counts: Counts = {}
+    outcomes: list[tuple[str, str]] = []
     for token in parsed:
         if token is None:
             results.append(_MALFORMED)
-            count(counts, "malformed_token", _NO_CLASS)
+            outcomes.append(("malformed_token", _NO_CLASS))
             continue
-        class_id, result = opened.get(token.bits, (_NO_CLASS, _UNKNOWN))
-        if class_id != token.class_id:
+        class_id, result = opened.get(token[1], _NOWHERE)
+        if class_id != token[0]:
             class_id, result = _NO_CLASS, _UNKNOWN_CLASS if result is _UNKNOWN_CLASS else _UNKNOWN
         results.append(result)
-        outcome = "value" if result.value is not None else "mask" if result.mask is not None else result.error
-        count(counts, outcome or "", class_id)
+        error = result.error
+        outcomes.append((error or ("value" if result.value is not None else "mask"), class_id))
+    counts = tally(outcomes)
     if "tampered_ciphertext" in counts:
         logger.error("integrity: request %s met ciphertexts that do not belong to their rows", request_id)
     return results, counts

@@ -1,6 +1,6 @@
 """Value → token. One transaction holds the values, their keys and the audit record."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -10,7 +10,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.core.blind_index import BlindIndexer
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.core.primitives import ValueCipher
-from pii_vault.core.tokens import new_subject_text, new_token_text, parse_subject
+from pii_vault.core.tokens import new_subject_text, parse_subject, subject_writer, token_writer
 from pii_vault.errors import (
     Forbidden,
     IdempotencyConflict,
@@ -18,14 +18,15 @@ from pii_vault.errors import (
     InvalidValue,
     MalformedToken,
 )
-from pii_vault.operations.access import Counts, count, may_tokenise, new_entry, refuse
+from pii_vault.operations.access import may_tokenise, new_entry, refuse, tally
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers
 from pii_vault.operations.items import RETENTION_KEYS, RetentionGroup, TokeniseItem, TokeniseResult
 from pii_vault.operations.known import Found, Known, find_equal
-from pii_vault.operations.write import Act, Answer, NewValue, commit, planned
+from pii_vault.operations.write import Act, Answer, NewValues, commit, planned
 from pii_vault.vault import Vault
 
 _FINGERPRINT = "@idempotency"  # names the key of fingerprints; no field class can be called so
+_NOTHING = TokeniseResult()
 _answers = msgspec.json.Decoder(list[TokeniseResult])
 
 
@@ -68,6 +69,7 @@ class _Class:
     field_class: FieldClass
     allowed: bool
     indexer: BlindIndexer | None
+    write: Callable[[bytes], str]  # bytes of a token to its text
 
 
 async def _classes(vault: Vault, principal: Principal, items: Sequence[TokeniseItem]) -> dict[str, _Class]:
@@ -76,7 +78,8 @@ async def _classes(vault: Vault, principal: Principal, items: Sequence[TokeniseI
     for class_id in {item.class_id for item in items}:
         field_class = vault.classes.get(class_id)
         indexer = await vault.index_keys.get(principal.tenant, class_id) if field_class.indexed else None
-        found[class_id] = _Class(field_class, may_tokenise(vault, principal, class_id), indexer)
+        allowed = may_tokenise(vault, principal, class_id)
+        found[class_id] = _Class(field_class, allowed, indexer, token_writer(class_id, tenant=principal.tenant))
     for item in items:
         if item.kind == "deterministic" and found[item.class_id].indexer is None:
             raise InvalidRequest(f"{item.class_id}: only an indexed class has deterministic tokens")
@@ -84,27 +87,21 @@ async def _classes(vault: Vault, principal: Principal, items: Sequence[TokeniseI
 
 
 @dataclass(slots=True)
-class _Pending:
-    """An item that will be stored, or found. `slot` is a known subject, or the number of one to be opened."""
-
-    index: int
-    item: TokeniseItem
-    field_class: FieldClass
-    slot: bytes | int
-    alone: bool  # neither subject nor label: the value may be found anywhere in the tenant
-    digest: bytes | None
-    normal: str
-
-
-@dataclass(slots=True)
 class _Plan:
-    """What one attempt works out."""
+    """What one attempt works out. The lists below `results` are columns of the items that get a token.
+
+    A slot is a known subject, or the number of one to be opened.
+    """
 
     results: list[TokeniseResult]
-    counts: Counts = field(default_factory=dict)
-    pending: list[_Pending] = field(default_factory=list)
+    outcomes: list[tuple[str, str]] = field(default_factory=list)
     subjects: set[bytes] = field(default_factory=set)
-    slots: int = 0
+    indexes: list[int] = field(default_factory=list)
+    classes: list[_Class] = field(default_factory=list)
+    slots: list[bytes | int] = field(default_factory=list)
+    digests: list[bytes | None] = field(default_factory=list)
+    wanted: dict[int, tuple[tuple[int, bytes], str]] = field(default_factory=dict, repr=False)
+    opened: int = 0
 
 
 @dataclass(slots=True)
@@ -124,12 +121,10 @@ class _Request:
         repeated = await self._repeated()
         if repeated is not None:
             return repeated
-        plan = _Plan([TokeniseResult()] * len(self.items))
-        states = await self._states()
-        self._read_items(plan, states)
+        plan = _Plan([_NOTHING] * len(self.items))
+        self._read_items(plan, await self._states())
         act = Act(self.principal.tenant, self.tenant_key, self.group)
-        found = await self._find_deterministic(plan, act)
-        await self._store(plan, act, found)
+        await self._store(plan, act)
         if self.key is not None:
             content = msgspec.json.encode(plan.results)
             act.answer = Answer(self._account, self.key, self.fingerprint, content)
@@ -139,8 +134,8 @@ class _Request:
             verb="tokenise",
             purpose="",
             request_id=self.request_id,
-            decision="allow" if "token" in plan.counts else "deny",
-            counts=plan.counts,
+            decision="allow" if plan.indexes else "deny",
+            counts=tally(plan.outcomes),
             subjects=plan.subjects,
         )
         await commit(self.vault, entry, act)
@@ -164,9 +159,8 @@ class _Request:
     async def _states(self) -> dict[str, tuple[bytes, bytes | None]]:
         """Named subjects: text → (id, state). Unknown and foreign ones have no state; malformed ones no id."""
         named: dict[str, bytes] = {}
-        for item in self.items:
-            text = item.subject
-            if text is not None and text[:1] != "@" and text not in named:
+        for text in {item.subject for item in self.items}:
+            if text is not None and text[:1] != "@":
                 try:
                     named[text] = parse_subject(text, tenant=self.principal.tenant)
                 except MalformedToken:
@@ -179,105 +173,115 @@ class _Request:
         return {text: (subject, states.get(subject)) for text, subject in named.items()}
 
     def _read_items(self, plan: _Plan, states: dict[str, tuple[bytes, bytes | None]]) -> None:
-        """Each item becomes pending, or gets its error."""
+        """Each item gets a row in the plan's columns, or its error."""
         labels: dict[str, int] = {}
         for index, item in enumerate(self.items):
-            known = self.classes[item.class_id]
+            known, subject = self.classes[item.class_id], item.subject
+            slot: bytes | int = plan.opened
             error = None if known.allowed else "denied"
-            normal = ""
+            if error is None and subject is not None and subject[:1] != "@":
+                slot, state = states[subject]
+                error = _subject_error(slot, state)
             if error is None:
                 try:
                     normal = normalise(known.field_class, item.value)
                 except InvalidValue:
                     error = "invalid_value"
-            slot: bytes | int = plan.slots
-            if error is None and item.subject is not None and item.subject[:1] != "@":
-                slot, state = states[item.subject]
-                error = _subject_error(slot, state)
             if error is not None:
                 plan.results[index] = TokeniseResult(error=error)
-                count(plan.counts, error, item.class_id)
+                plan.outcomes.append((error, item.class_id))
                 continue
-            if item.subject is not None and item.subject[:1] == "@":
-                slot = labels.setdefault(item.subject, plan.slots)
-            if slot == plan.slots:
-                plan.slots += 1
+            if subject is not None and subject[:1] == "@":
+                slot = labels.setdefault(subject, plan.opened)
+            if slot == plan.opened:
+                plan.opened += 1
             digest = known.indexer.digest(normal) if known.indexer is not None else None
-            plan.pending.append(_Pending(index, item, known.field_class, slot, item.subject is None, digest, normal))
+            if item.kind == "deterministic" and digest is not None:
+                plan.wanted[len(plan.indexes)] = ((known.field_class.key, digest), normal)
+            plan.indexes.append(index)
+            plan.classes.append(known)
+            plan.slots.append(slot)
+            plan.digests.append(digest)
+            plan.outcomes.append(("token", item.class_id))
 
-    async def _find_deterministic(self, plan: _Plan, act: Act) -> Found:
-        """Values that a deterministic item may find; from here on the act is guarded against new ones."""
-        wanted: dict[tuple[int, bytes], str] = {}
-        for pending in plan.pending:
-            if pending.item.kind == "deterministic" and pending.digest is not None:
-                wanted[pending.field_class.key, pending.digest] = pending.normal
-        if not wanted:
-            return Found()
-        found = await find_equal(self.vault, self.principal.tenant, self.tenant_key, wanted)
-        act.guard.digests = [digest for _, digest in wanted]
-        act.guard.digest_tokens = found.seen
-        for digest in act.guard.digests:
-            act.guard.lock(digest)
-        return found
-
-    async def _store(self, plan: _Plan, act: Act, found: Found) -> None:
-        """Gives every pending item its token: the one found, or a new one with its value sealed."""
-        fresh: list[list[_Pending]] = []  # items that share one new token
-        shared: dict[tuple[bytes | int | None, int, bytes], list[_Pending]] = {}
-        for pending in plan.pending:
-            if pending.item.kind == "random" or pending.digest is None:
-                fresh.append([pending])
+    async def _store(self, plan: _Plan, act: Act) -> None:
+        """Gives every row its token: the one found, one shared with an equal row, or a new one."""
+        if not plan.wanted:
+            await self._seal(plan, act, list(range(len(plan.indexes))))
+            return
+        found = await find_equal(self.vault, self.principal.tenant, self.tenant_key, dict(plan.wanted.values()))
+        act.guard.watch(found.seen, [place[1] for place, _ in plan.wanted.values()])
+        first: dict[tuple[bytes | int | None, tuple[int, bytes]], int] = {}
+        fresh: list[int] = []
+        shared: list[tuple[int, int]] = []
+        for row, slot in enumerate(plan.slots):
+            if row not in plan.wanted:
+                fresh.append(row)
                 continue
-            place = (pending.field_class.key, pending.digest)
-            equal = [each for each in found.values.get(place, ()) if each.active]
-            reused = self._reusable(pending, equal)
+            place = plan.wanted[row][0]
+            # Without subject and label the value may be found anywhere in the tenant.
+            owner = None if self.items[plan.indexes[row]].subject is None else slot
+            reused = self._reusable(owner, found.values.get(place, ()))
             if reused is not None:
-                self._answer(plan, [pending], reused.token, reused.subject)
-                continue
-            key = (None if pending.alone else pending.slot, *place)
-            if key in shared:
-                shared[key].append(pending)
+                self._answer(plan, row, reused.token, reused.subject)
+            elif (owner, place) in first:
+                shared.append((row, first[owner, place]))
             else:
-                shared[key] = [pending]
-                fresh.append(shared[key])
+                first[owner, place] = row
+                fresh.append(row)
         await self._seal(plan, act, fresh, found)
+        for row, leader in shared:
+            plan.results[plan.indexes[row]] = plan.results[plan.indexes[leader]]
 
-    def _reusable(self, pending: _Pending, equal: list[Known]) -> Known | None:
+    def _reusable(self, owner: bytes | int | None, equal: Sequence[Known]) -> Known | None:
         for known in equal:
-            mine = pending.alone or known.subject == pending.slot
-            if known.deterministic and known.retention == self.group and mine:
+            mine = owner is None or known.subject == owner
+            if mine and known.active and known.deterministic and known.retention == self.group:
                 return known
         return None
 
-    async def _seal(self, plan: _Plan, act: Act, fresh: list[list[_Pending]], found: Found) -> None:
-        ciphers = await self._ciphers(act, [group[0].slot for group in fresh])
-        values = []
-        for group in fresh:
-            pending = group[0]
-            subject, cipher = ciphers[pending.slot]
-            kind = pending.item.kind == "deterministic"
-            values.append(NewValue(subject, cipher, pending.field_class, pending.item.value, pending.digest, kind))
-            if kind and pending.digest is not None:
-                others = found.values.get((pending.field_class.key, pending.digest), ())
-                for other in {each.subject for each in others if each.active and each.subject != subject}:
-                    act.hints.append((subject, other, pending.field_class.key))
-        if not values:
+    async def _seal(self, plan: _Plan, act: Act, fresh: list[int], found: Found | None = None) -> None:
+        """New tokens for these rows, and hints at the others who have a value already."""
+        if not fresh:
             return
-        for group, text, new in zip(fresh, act.seal(values), values, strict=True):
-            self._answer(plan, group, text, new.subject)
+        ciphers = await self._ciphers(act, [plan.slots[row] for row in fresh])
+        owners = [ciphers[plan.slots[row]] for row in fresh]
+        new = NewValues(
+            subjects=[subject for subject, _ in owners],
+            ciphers=[cipher for _, cipher in owners],
+            class_keys=[plan.classes[row].field_class.key for row in fresh],
+            values=[self.items[plan.indexes[row]].value for row in fresh],
+            digests=[plan.digests[row] for row in fresh],
+            deterministic=[row in plan.wanted for row in fresh],
+        )
+        write_subject = subject_writer(tenant=self.principal.tenant)
+        texts = {subject: write_subject(subject) for subject in set(new.subjects)}
+        plan.subjects |= texts.keys()
+        for row, token, subject in zip(fresh, act.seal(new), new.subjects, strict=True):
+            plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), texts[subject])
+        if found is not None:
+            self._hint(plan, act, zip(fresh, new.subjects, strict=True), found)
 
-    async def _ciphers(self, act: Act, slots: list[bytes | int]) -> dict[bytes | int, tuple[bytes, ValueCipher]]:
+    def _hint(self, plan: _Plan, act: Act, rows: Iterable[tuple[int, bytes]], found: Found) -> None:
+        for row, subject in rows:
+            if row in plan.wanted:
+                place = plan.wanted[row][0]
+                others = {each.subject for each in found.values.get(place, ()) if each.active} - {subject}
+                act.hints += [(subject, other, place[0]) for other in others]
+
+    async def _ciphers(self, act: Act, slots: Sequence[bytes | int]) -> dict[bytes | int, tuple[bytes, ValueCipher]]:
         """Subject and cipher of each slot; keys are made where there are none yet."""
-        known = {slot for slot in slots if isinstance(slot, bytes)}
-        numbers = list(dict.fromkeys(slot for slot in slots if isinstance(slot, int)))
+        numbers: list[int] = []
+        known: list[bytes] = []
+        for slot in dict.fromkeys(slots):
+            if isinstance(slot, int):
+                numbers.append(slot)
+            else:
+                known.append(slot)
         ciphers: dict[bytes | int, tuple[bytes, ValueCipher]] = {}
         if known:
-            loaded = await load_ciphers(
-                self.vault,
-                self.principal.tenant,
-                self.tenant_key,
-                [(subject, self.group) for subject in known],
-            )
+            places = [(subject, self.group) for subject in known]
+            loaded = await load_ciphers(self.vault, self.principal.tenant, self.tenant_key, places)
             for (subject, _), cipher in loaded.items():
                 if cipher is not None:
                     ciphers[subject] = (subject, cipher)
@@ -289,15 +293,10 @@ class _Request:
         ciphers.update(zip(numbers, made, strict=True))
         return ciphers
 
-    def _answer(self, plan: _Plan, group: list[_Pending], token: bytes | str, subject: bytes) -> None:
-        tenant = self.principal.tenant
-        class_id = group[0].field_class.id
-        text = token if isinstance(token, str) else new_token_text(class_id, tenant=tenant, bits=token)
-        result = TokeniseResult(token=text, subject=new_subject_text(subject, tenant=tenant))
+    def _answer(self, plan: _Plan, row: int, token: bytes, subject: bytes) -> None:
         plan.subjects.add(subject)
-        for pending in group:
-            plan.results[pending.index] = result
-            count(plan.counts, "token", class_id)
+        text = new_subject_text(subject, tenant=self.principal.tenant)
+        plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), text)
 
 
 def _subject_error(subject: bytes, state: bytes | None) -> str | None:
