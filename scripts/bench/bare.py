@@ -150,9 +150,13 @@ class Bare:
                         return
                     done += rows
 
-        started = time.perf_counter()
+        started, spent = time.perf_counter(), time.process_time()
         await asyncio.gather(*(one() for _ in range(connections)))
-        return {"rows": done, "seconds": time.perf_counter() - started}
+        return {
+            "rows": done,
+            "seconds": time.perf_counter() - started,
+            "processor_seconds": time.process_time() - spent,
+        }
 
 
 async def _answer(bare: Bare, order: dict[str, Any]) -> dict[str, float]:

@@ -35,6 +35,7 @@ class Load:
     """What one run of the client saw. `sent_ns` is wall-clock time; `took_ns` goes with it, request by request."""
 
     seconds: float
+    processor_seconds: float
     answers: int
     failures: int
     sent_ns: tuple[int, ...]
@@ -160,5 +161,11 @@ def run_load(
         seen = json.loads(done.stdout)
         bodies = tuple(read_frames(answers.read_bytes())) if keep_answers else ()
     return Load(
-        seen["seconds"], seen["answers"], seen["failures"], tuple(seen["sent_ns"]), tuple(seen["took_ns"]), bodies
+        seen["seconds"],
+        seen["processor_seconds"],
+        seen["answers"],
+        seen["failures"],
+        tuple(seen["sent_ns"]),
+        tuple(seen["took_ns"]),
+        bodies,
     )

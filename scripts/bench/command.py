@@ -7,6 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from scripts.bench.client import built_client
+from scripts.bench.cpu import Meter
 from scripts.bench.figures import NAMES, Figure, table
 from scripts.bench.limits import open_limit
 from scripts.bench.stage import Stage, open_stage
@@ -47,7 +48,7 @@ def bench(
 
 def _measure(stage: Stage, wanted: list[str], seconds: float) -> list[Figure]:
     with open_limit(stage.instance, stage.tenant) as limit:
-        api = VaultBench(stage, limit, seconds)
+        api = VaultBench(stage, limit, Meter(stage.instance), seconds)
         ways: dict[str, Callable[[], Figure]] = {
             "reveal_1000_cold": lambda: api.reveal_cold(1000),
             "webhook_to_card": lambda: webhook_to_card(stage, seconds=seconds),

@@ -3,7 +3,7 @@
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
 Measure = Literal["value", "ratio", "p95_ms", "p99_ms"]
@@ -41,7 +41,10 @@ NAMES: Final = tuple(BARS)
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One line of the answer. `limit` is what the bare database and cipher did in the same rounds."""
+    """One line of the answer. `limit` is what the bare database and cipher did in the same rounds.
+
+    `spent_us` is processor time for one value, by who spent it; the names that begin with `limit` are the limit's.
+    """
 
     name: str
     value: float
@@ -54,6 +57,7 @@ class Figure:
     rounds: int
     requests: int
     failures: int
+    spent_us: dict[str, float] = field(default_factory=dict)
 
     @property
     def bars(self) -> list[tuple[Bar, bool]]:
@@ -77,6 +81,7 @@ class Figure:
             "rounds": self.rounds,
             "requests": self.requests,
             "failures": self.failures,
+            "spent_us": {who: round(spent, 2) for who, spent in self.spent_us.items()},
             "bars": [{"bar": str(bar), "holds": cleared} for bar, cleared in self.bars],
             "holds": self.holds,
         }
@@ -90,6 +95,7 @@ class Round:
     limit: float
     took_ns: tuple[int, ...]
     failures: int
+    spent_us: dict[str, float]
 
 
 def percentile(ordered: Sequence[float], share: float) -> float:
@@ -112,6 +118,7 @@ def from_rounds(name: str, rounds: Sequence[Round], *, unit: str = "values/s") -
         rounds=len(rounds),
         requests=len(took),
         failures=sum(round_.failures for round_ in rounds),
+        spent_us={who: statistics.median(round_.spent_us[who] for round_ in rounds) for who in rounds[0].spent_us},
     )
 
 
@@ -135,10 +142,10 @@ def from_latencies(name: str, milliseconds: Sequence[float], *, failures: int) -
 
 def table(figures: Sequence[Figure]) -> str:
     """For a person."""
-    head = ("figure", "value", "unit", "limit", "ratio", "p50 ms", "p99 ms", "bar", "")
+    head = ("figure", "value", "unit", "limit", "ratio", "p50 ms", "p99 ms", "vault µs", "db µs", "bar", "")
     lines = [head, *(_line(figure) for figure in figures)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
-    left = {0, 2, 7, 8}
+    left = {0, 2, 9, 10}
     return "\n".join(
         "  ".join(
             cell.ljust(width) if column in left else cell.rjust(width) for column, (cell, width) in aligned
@@ -157,6 +164,16 @@ def _line(figure: Figure) -> tuple[str, ...]:
         "–" if figure.ratio is None else f"{figure.ratio:.2f}",
         f"{figure.p50_ms:.1f}",
         f"{figure.p99_ms:.1f}",
+        _spent(figure, "vault"),
+        _spent(figure, "postgres"),
         ", ".join(str(bar) for bar, _ in figure.bars) or "–",
         verdict if figure.bars or figure.failures else "",
     )
+
+
+def _spent(figure: Figure, who: str) -> str:
+    """Processor time for one value, and the limit's in brackets."""
+    if who not in figure.spent_us:
+        return "–"
+    limit = "limit_postgres" if who == "postgres" else "limit"
+    return f"{figure.spent_us[who]:.1f} ({figure.spent_us[limit]:.1f})"

@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
@@ -14,6 +15,15 @@ from scripts.local.instance import ROOT, Instance, InstanceProblem
 PROCESSES: Final = 2
 PATIENCE_SECONDS: Final = 10.0
 Process = subprocess.Popen[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Bare:
+    """What one turn of the limit did, all its processes together."""
+
+    rate: float
+    rows: float
+    processor_seconds: float
 
 
 class Limit:
@@ -26,18 +36,22 @@ class Limit:
         """Rows for `fetch`: `count` in all, each process its own."""
         self._all([{"do": "populate", "count": count // PROCESSES, "seed": 77 + i} for i in range(PROCESSES)])
 
-    def write(self, size: int, *, count: int, connections: int, seconds: float) -> float:
-        """Rows a second written by batches of `size`; each process has `count` of them ready."""
+    def write(self, size: int, *, count: int, connections: int, seconds: float) -> Bare:
+        """Rows written by batches of `size`; each process has `count` of them ready."""
         self._all([{"do": "prepare", "count": count, "size": size, "seed": 7 + i} for i in range(PROCESSES)])
-        return self._rate({"do": "write", "connections": connections, "seconds": seconds})
+        return self._turn({"do": "write", "connections": connections, "seconds": seconds})
 
-    def fetch(self, size: int, *, connections: int, seconds: float, cold: bool) -> float:
-        """Rows a second fetched and decrypted by batches of `size`."""
-        return self._rate({"do": "fetch", "size": size, "cold": cold, "connections": connections, "seconds": seconds})
+    def fetch(self, size: int, *, connections: int, seconds: float, cold: bool) -> Bare:
+        """Rows fetched and decrypted by batches of `size`."""
+        return self._turn({"do": "fetch", "size": size, "cold": cold, "connections": connections, "seconds": seconds})
 
-    def _rate(self, order: dict[str, Any]) -> float:
+    def _turn(self, order: dict[str, Any]) -> Bare:
         answers = self._all([order] * PROCESSES)
-        return sum(answer["rows"] / answer["seconds"] for answer in answers)
+        return Bare(
+            rate=sum(answer["rows"] / answer["seconds"] for answer in answers),
+            rows=sum(answer["rows"] for answer in answers),
+            processor_seconds=sum(answer["processor_seconds"] for answer in answers),
+        )
 
     def _all(self, orders: list[dict[str, Any]]) -> list[dict[str, float]]:
         for process, order in zip(self._processes, orders, strict=True):

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from scripts.bench.client import Load, run_load
+from scripts.bench.cpu import Meter
 from scripts.bench.figures import Figure, Round, from_rounds
-from scripts.bench.limits import PROCESSES, Limit
+from scripts.bench.limits import PROCESSES, Bare, Limit
 from scripts.bench.persons import reveal_requests, tokenise_requests
 from scripts.bench.stage import Stage
 from scripts.local.instance import InstanceProblem
@@ -29,6 +30,7 @@ class VaultBench:
 
     stage: Stage
     limit: Limit
+    meter: Meter
     seconds: float
     _seed: int = 1000
     _warm: list[str] = field(default_factory=list)
@@ -70,27 +72,43 @@ class VaultBench:
             f"reveal_{size}_cold", lambda seconds: self._limit_fetches(size, seconds, cold=True), next_slice, size
         )
 
-    def _figure(self, name: str, limit: Callable[[float], float], load: Callable[[float], Load], size: int) -> Figure:
+    def _figure(self, name: str, limit: Callable[[float], Bare], load: Callable[[float], Load], size: int) -> Figure:
         turn = self.seconds / ROUNDS
         rounds = []
         limit(turn / 2)
-        before = limit(turn / 2)
+        before = self._metered_limit(limit, turn / 2)
         for _ in range(ROUNDS):
-            seen = load(turn)
-            after = limit(turn / 2)
+            seen, spent = self._metered_load(load, turn, size)
+            after = self._metered_limit(limit, turn / 2)
             # The limit stands on both sides of the figure in time: a drift of the machine cancels.
-            rounds.append(Round(size * seen.answers / seen.seconds, (before + after) / 2, seen.took_ns, seen.failures))
+            rate = (before[0] + after[0]) / 2
+            rounds.append(
+                Round(size * seen.answers / seen.seconds, rate, seen.took_ns, seen.failures, spent | after[1])
+            )
             before = after
         figure = from_rounds(name, rounds)
         ratios = " ".join(f"{round_.rate / round_.limit:.2f}" for round_ in rounds)
         say(f"  {name}: {figure.value:,.0f} values/s, {ratios} of the limit")
         return figure
 
-    def _limit_writes(self, size: int, seconds: float) -> float:
+    def _metered_limit(self, limit: Callable[[float], Bare], seconds: float) -> tuple[float, dict[str, float]]:
+        before = self.meter.read()
+        seen = limit(seconds)
+        spent = {"limit": seen.processor_seconds, "limit_postgres": self.meter.read().since(before).postgres}
+        return seen.rate, _per_value(spent, seen.rows)
+
+    def _metered_load(self, load: Callable[[float], Load], seconds: float, size: int) -> tuple[Load, dict[str, float]]:
+        before = self.meter.read()
+        seen = load(seconds)
+        spent = self.meter.read().since(before)
+        by_whom = {"vault": spent.vault, "postgres": spent.postgres, "client": seen.processor_seconds}
+        return seen, _per_value(by_whom, size * seen.answers)
+
+    def _limit_writes(self, size: int, seconds: float) -> Bare:
         count = _batches(size, seconds) // PROCESSES
         return self.limit.write(size, count=count, connections=_limit_connections(size), seconds=seconds)
 
-    def _limit_fetches(self, size: int, seconds: float, *, cold: bool) -> float:
+    def _limit_fetches(self, size: int, seconds: float, *, cold: bool) -> Bare:
         if not self._limit_populated:
             self.limit.populate(WARM_VALUES)
             self._limit_populated = True
@@ -127,6 +145,10 @@ class VaultBench:
 
 def _batches(size: int, seconds: float) -> int:
     return int(MOST_PER_SECOND[size] * seconds / size) + 10
+
+
+def _per_value(seconds: dict[str, float], count: float) -> dict[str, float]:
+    return {who: spent * 1e6 / max(1, count) for who, spent in seconds.items()}
 
 
 def _limit_connections(size: int) -> int:

@@ -17,6 +17,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -46,6 +47,7 @@ type exchange struct {
 
 type report struct {
 	Seconds  float64     `json:"seconds"`
+	Spent    float64     `json:"processor_seconds"`
 	Answers  int         `json:"answers"`
 	Failures int         `json:"failures"`
 	Statuses map[int]int `json:"statuses"`
@@ -73,12 +75,13 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	started := time.Now()
+	started, before := time.Now(), processorSeconds()
 	done, err := drive(links, prepared, started)
 	if err != nil {
 		return err
 	}
-	return finish(done, time.Since(started))
+	total := report{Seconds: time.Since(started).Seconds(), Spent: processorSeconds() - before}
+	return finish(total, done)
 }
 
 func readFrames(path string) ([][]byte, error) {
@@ -207,8 +210,16 @@ func exchangeOne(link net.Conn, reader *bufio.Reader, request []byte) (exchange,
 	return exchange{status: response.StatusCode, failed: failed, body: body}, nil
 }
 
-func finish(done [][]exchange, elapsed time.Duration) error {
-	total := report{Seconds: elapsed.Seconds(), Statuses: map[int]int{}}
+func processorSeconds() float64 {
+	var used syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &used); err != nil {
+		return 0
+	}
+	return time.Duration(used.Utime.Nano() + used.Stime.Nano()).Seconds()
+}
+
+func finish(total report, done [][]exchange) error {
+	total.Statuses = map[int]int{}
 	bodies := map[int][]byte{}
 	for _, ofOne := range done {
 		for _, one := range ofOne {
