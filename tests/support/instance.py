@@ -134,7 +134,7 @@ class World:
     def rows(self, contour: Contour, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """Past every service, as the cluster's superuser. Returns the rows, if the statement gives any."""
         with psycopg.connect(self.instance.superuser_url(contour), autocommit=True) as connection:
-            cursor = connection.execute(statement, values)  # type: ignore[call-overload]
+            cursor = connection.execute(statement, values)
             return cursor.fetchall() if cursor.description else []
 
     def stop(self, *names: str) -> None:
