@@ -158,7 +158,7 @@ const settle = (cell, answer, chosen) => {
   if (answer.ok) {
     const [result] = answer.body.items;
     if (result.value !== undefined) cell.show(result.value, { note });
-    else if (result.mask !== undefined) cell.mask(result.mask, { label: label(cell), openable: false, note: "" });
+    else if (result.mask !== undefined) cell.flash(t("only_mask")); // the policy's condition, mostly the second factor
     else if (CLOSED.has(result.error)) cell.flash(reasonText(result.error, result.reason));
     else refuse(cell, result);
     relabel();

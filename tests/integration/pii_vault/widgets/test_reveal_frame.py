@@ -1,11 +1,13 @@
 """The reveal frame in a real browser, under a page of another origin."""
 
+from datetime import timedelta
 from typing import Any
 
 from playwright.async_api import BrowserContext, Frame, Page, expect
 
 from tests.integration.pii_vault.widgets.stage import Stage
 from tests.support.persons import person
+from tests.support.vault import staff
 
 ANNA = person(7)
 SCRIPT_NAME = "<img src=x onerror=window.hacked=1><b>Вера</b>"
@@ -118,6 +120,16 @@ async def test_warehouse_is_denied_the_phone_but_may_open_the_name_for_delivery(
     await expect(frame.locator("[data-state=denied]")).to_have_count(1)
     await press(frame, 0, purpose=None)
     await expect(frame.locator(".value").first).to_have_text(ANNA.name)
+
+
+async def test_old_second_factor_is_explained_and_the_mask_stays(stage: Stage, context: BrowserContext) -> None:
+    await stage.store(phone=ANNA.phone)
+    stage.sessions.principal = staff("sales", second_factor_age=timedelta(hours=13))
+    page, frame = await stage.open(context, "reveal")
+    await show(page, cells(stage, "phone"))
+    await press(frame)
+    await expect(frame.locator(".notice")).to_have_text("Войдите заново: второй фактор устарел")
+    await expect(frame.locator("[data-state=mask]")).to_have_count(1)
 
 
 async def test_script_in_a_name_is_text(stage: Stage, context: BrowserContext) -> None:
