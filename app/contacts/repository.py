@@ -27,9 +27,7 @@ async def find(
     return (await session.scalars(query.options(selectinload(Contact.token_rows)))).all()
 
 
-def _narrow(
-    query: Select[Contact], *, subjects: Sequence[str] | None, token: str | None
-) -> Select[Contact]:
+def _narrow(query: Select[Contact], *, subjects: Sequence[str] | None, token: str | None) -> Select[Contact]:
     if subjects is not None:
         query = query.where(Contact.subject.in_(subjects))
     if token is not None:
