@@ -1,5 +1,6 @@
 """Undo what HTTP does to a body: chunks and content codings. Works on a recording, whole or cut off."""
 
+import re
 import zlib
 from collections.abc import Iterator
 from typing import Final
@@ -59,3 +60,20 @@ def messages(stream: bytes) -> Iterator[bytes]:
             body, start = stream[body_start : body_start + size], body_start + size
         if body:
             yield decoded(body, headers.get(b"content-encoding", b""))
+
+
+_BINARY: Final = 200  # a text has fewer noughts than one in so many bytes
+_BREAK: Final = rb"(?:\r?\n|(?:\\r)?\\n)"  # also as COPY and JSON write it
+_FOLD: Final = re.compile(
+    rb"(?<=[0-9A-F]{2})=" + _BREAK  # quoted-printable
+    + rb"|(?<=[A-Za-z0-9+/]{60})" + _BREAK + rb"(?=[A-Za-z0-9+/])"  # base64 in lines
+    + rb"|\?=" + _BREAK + rb"?[ \t]+=\?[A-Za-z0-9-]{3,20}\?[Qq]\?"  # RFC 2047, a word after a word
+)  # fmt: skip
+
+
+def unfolded(content: bytes) -> bytes | None:
+    """A text with the line breaks of mail encodings taken out; None when it has none, or is no text."""
+    if content.count(0) * _BINARY > len(content):
+        return None
+    joined, count = _FOLD.subn(b"", content)
+    return joined if count else None

@@ -103,11 +103,20 @@ def hashes(spelling: str) -> Iterator[tuple[str, bytes]]:
         yield name, base64.b64encode(raw).rstrip(b"=")
 
 
-def forms_of(value: str) -> dict[bytes, str]:
-    """All forms of one planted value: bytes to look for → the form's name."""
+def forms_of(value: str, *, digests: bool = True) -> dict[bytes, str]:
+    """All forms of one planted value: bytes to look for → the form's name.
+
+    `digests=False` is for a part of a value: nobody hashes a part, and the whole has `digests_of`.
+    """
     found: dict[bytes, str] = {}
     for spelling in sorted(spellings(value)):
-        for name, raw in (*encodings(spelling), *hashes(spelling)):
+        for name, raw in encodings(spelling):
             if len(raw) >= MIN_BYTES:
                 found.setdefault(raw, name)
-    return found
+    return found | (digests_of(value) if digests else {})
+
+
+def digests_of(value: str) -> dict[bytes, str]:
+    """The digests alone, for a whole value whose parts are looked for as they are."""
+    composed = sorted(text for text in spellings(value) if unicodedata.is_normalized("NFC", text))
+    return {raw: name for spelling in composed for name, raw in hashes(spelling)}

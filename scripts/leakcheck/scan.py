@@ -7,7 +7,12 @@ from typing import Final
 
 from ahocorasick_rs import BytesAhoCorasick
 
+from scripts.leakcheck.decode import unfolded
+
+_Bytes = bytes  # inside the class the name is a method
 CHUNK: Final = 8 * 1024**2
+# The automaton knows the beginnings only, which keeps it small and fast; a beginning found is compared to its end.
+BEGINNING: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,25 +27,24 @@ class Hit:
 
 
 class Scanner:
-    """All forms of all canaries in one automaton: the cost does not grow with their number."""
+    """All forms of all canaries in one automaton: the cost hardly grows with their number."""
 
     def __init__(self, canaries: Mapping[str, Mapping[bytes, str]]) -> None:
         """`canaries`: label → (bytes → form's name), as `forms_of` gives them."""
-        self._meanings: list[tuple[str, str]] = []
-        patterns: list[bytes] = []
-        known: set[bytes] = set()
+        self._meanings: dict[bytes, tuple[str, str]] = {}
         for label, forms in canaries.items():
             for raw, form in forms.items():
-                if raw not in known:
-                    known.add(raw)
-                    patterns.append(raw)
-                    self._meanings.append((label, form))
-        self._automaton = BytesAhoCorasick(patterns)
-        self._overlap = max((len(raw) for raw in patterns), default=1) - 1
-        self.patterns = len(patterns)
+                self._meanings.setdefault(raw, (label, form))
+        ends: dict[bytes, list[bytes]] = {}
+        for raw in self._meanings:
+            ends.setdefault(raw[:BEGINNING], []).append(raw)
+        self._wholes = list(ends.values())
+        self._automaton = BytesAhoCorasick(list(ends))
+        self._overlap = max((len(raw) for raw in self._meanings), default=1) - 1
+        self.patterns = len(self._meanings)
 
     def chunks(self, chunks: Iterable[bytes], *, channel: str, place: str) -> tuple[list[Hit], int]:
-        """Scan a stream in pieces; a pattern that lies across two of them is found.
+        """Scan a stream in pieces; a pattern that lies across two of them is found, or across lines of a mail.
 
         Returns:
             The hits, each place once, and the number of bytes read.
@@ -50,9 +54,10 @@ class Scanner:
         for chunk in chunks:
             window = carried + chunk
             base = read - len(carried)
-            for index, start, _ in self._automaton.find_matches_as_indexes(window, overlapping=True):
-                canary, form = self._meanings[index]
-                found.setdefault((canary, form, base + start), Hit(canary, form, channel, place, base + start))
+            joined = unfolded(window)
+            for content in (window, joined) if joined is not None else (window,):
+                for canary, form, start in self._matches(content):
+                    found.setdefault((canary, form, base + start), Hit(canary, form, channel, place, base + start))
             read += len(chunk)
             carried = window[-self._overlap :] if self._overlap else b""
         return list(found.values()), read
@@ -62,6 +67,12 @@ class Scanner:
 
     def file(self, path: Path, *, channel: str, place: str) -> tuple[list[Hit], int]:
         return self.chunks(read_chunks(path), channel=channel, place=place)
+
+    def _matches(self, window: _Bytes) -> Iterator[tuple[str, str, int]]:
+        for index, start, _ in self._automaton.find_matches_as_indexes(window, overlapping=True):
+            for whole in self._wholes[index]:
+                if window.startswith(whole, start):
+                    yield *self._meanings[whole], start
 
 
 def read_chunks(path: Path) -> Iterator[bytes]:

@@ -74,9 +74,13 @@ class Instance:
     def postgres(self, contour: Contour) -> Path:
         return self.data(contour) / "postgres"
 
+    def temporary(self, contour: Contour) -> Path:
+        """Temporary files of a contour's processes: never in one folder with the other's."""
+        return self.data(contour) / "tmp"
+
     def make_folders(self) -> None:
         for contour in CONTOURS:
-            for folder in (self.logs(contour), self.run(contour), self.tls(contour)):
+            for folder in (self.logs(contour), self.run(contour), self.tls(contour), self.temporary(contour)):
                 folder.mkdir(parents=True, exist_ok=True)
             self.secrets(contour).mkdir(parents=True, exist_ok=True)
             self.secrets(contour).chmod(0o700)

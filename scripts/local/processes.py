@@ -58,8 +58,9 @@ def start(instance: Instance, service: Service) -> psutil.Process:
     if known:
         return known
     own = instance.vault_environment() if service.contour == "private" else instance.app_environment()
-    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ", "TMPDIR") if name in os.environ}
+    environment = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "TZ") if name in os.environ}
     environment |= own | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
+    environment["TMPDIR"] = str(instance.temporary(service.contour))
     log = instance.logs(service.contour) / f"{service.name}.log"
     with log.open("ab") as output:
         started = subprocess.Popen(
