@@ -10,6 +10,7 @@ from playwright.async_api import Browser, BrowserContext, Frame, FrameLocator, L
 from tests.support.instance import Member, World
 
 DESKTOP: Final = {"width": 1280, "height": 860}
+expect.set_options(timeout=20_000)  # a busy machine is no failure
 PHONE: Final = {"width": 390, "height": 844}
 BLOCKED: Final = {
     "enableThirdPartyCookieRestriction": True,
@@ -52,7 +53,7 @@ class Desk:
     async def beside(self, context: BrowserContext) -> Page:
         """One more page of the context."""
         page = await context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(40_000)
         await block_third_party_cookies(page)
         return page
 
