@@ -7,11 +7,10 @@ from typing import Final
 MODULES: Final = Path("node_modules")
 FILES: Final[dict[str, str]] = {
     "@tabler/core/dist/css/tabler.min.css": "tabler.min.css",
-    "@tabler/core/dist/js/tabler.min.js": "tabler.min.js",
     "htmx.org/dist/htmx.min.js": "htmx.min.js",
 }
 TARGETS: Final[dict[str, tuple[str, ...]]] = {
-    "app/static/vendor": ("tabler.min.css", "tabler.min.js", "htmx.min.js"),
+    "app/static/vendor": ("tabler.min.css", "htmx.min.js"),
     "pii_vault/static/vendor": ("tabler.min.css",),
 }
 
