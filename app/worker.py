@@ -64,7 +64,7 @@ def build_worker(db: Database, *, database_url: str, clock: Clock = utc_now) -> 
 
 async def run(settings: AppSettings) -> None:
     """Work until a signal comes; a database that is away is waited for."""
-    db = Database(make_engine(database_address(settings.database_url), pool_size=2))
+    db = Database(make_engine(database_address(settings.database_url), pool_size=4))
     try:
         while True:
             queue = build_worker(db, database_url=settings.database_url)

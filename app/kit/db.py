@@ -17,12 +17,15 @@ logger = logging.getLogger(__name__)
 _BIND_TENANT: Final = text("SELECT set_config('larets.tenant', :tenant, true)")
 
 
-def make_engine(address: str, *, pool_size: int = 10) -> AsyncEngine:
-    """An engine that recovers by itself when the database comes back, and never logs parameters."""
+def make_engine(address: str, *, pool_size: int = 20) -> AsyncEngine:
+    """An engine that recovers by itself when the database comes back, and never logs parameters.
+
+    All connections are kept: one opened for a busy moment and closed after it costs more than the work it does.
+    """
     return create_async_engine(
         address,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=0,
         pool_timeout=5,
         pool_pre_ping=True,
         hide_parameters=True,
