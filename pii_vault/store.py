@@ -176,14 +176,17 @@ async def create_pool(url: str, *, size: int = 8) -> asyncpg.Pool:
         raise StoreUnavailable from error
 
 
-GONE = (
+LOST = (
     OSError,
-    TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
-    asyncpg.CannotConnectNowError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+)
+GONE = (
+    *LOST,
+    TimeoutError,
+    asyncpg.CannotConnectNowError,
     asyncpg.TooManyConnectionsError,
     asyncpg.QueryCanceledError,
 )
@@ -201,6 +204,8 @@ async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield acquired
     except GONE as error:
         logger.warning("the database did not answer: %s", type(error).__name__)
+        if _is_lost(error):  # a restart has killed the others too
+            await pool.expire_connections()
         raise StoreUnavailable from error
     finally:
         # A connection that broke is replaced by the pool; giving it back must not hide the error above.
@@ -209,10 +214,21 @@ async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
 
 
 async def fetch(pool: asyncpg.Pool, statement: str, *arguments: object) -> list[Any]:
-    """Rows of one statement. Raises StoreUnavailable."""
-    async with connection(pool) as acquired:
-        rows: list[Any] = await acquired.fetch(statement, *arguments)
-        return rows
+    """Rows of one statement, which is tried once more on a fresh connection. Raises StoreUnavailable."""
+    for again in (True, False):
+        try:
+            async with connection(pool) as acquired:
+                rows: list[Any] = await acquired.fetch(statement, *arguments)
+                return rows
+        except StoreUnavailable as error:
+            if not again or not _is_lost(error.__cause__):
+                raise
+    return []
+
+
+def _is_lost(error: BaseException | None) -> bool:
+    """The connection broke, as opposed to a database that is slow or refuses."""
+    return isinstance(error, LOST) and not isinstance(error, TimeoutError)
 
 
 async def try_locks(connection: asyncpg.Connection, keys: Sequence[int]) -> bool:

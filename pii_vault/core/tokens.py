@@ -82,22 +82,26 @@ def subject_writer(*, tenant: str) -> Callable[[bytes], str]:
 
 def parse_tokens(texts: Iterable[str], *, tenant: str) -> list[tuple[str, bytes] | None]:
     """`parse_token` for a batch: (class id, 16 bytes) of each text, None for a malformed one."""
-    seeds: dict[str, int] = {}  # by prefix; a malformed one never gets in
-    crc32, read = zlib.crc32, _read_body
+    known: dict[str, tuple[str, int] | None] = {}  # prefix → class id and seed
+    crc32, spelling, length = zlib.crc32, _TO_INT32, BODY_CHARS
     parsed: list[tuple[str, bytes] | None] = []
     for text in texts:
-        prefix = text[:-BODY_CHARS]
-        seed = seeds.get(prefix)
-        if seed is None:
-            if not _is_token_prefix(prefix):
-                parsed.append(None)
-                continue
-            seed = seeds[prefix] = _seed(prefix, tenant)
-        found = read(text[-BODY_CHARS:])
-        if found is None or crc32(found[0], seed) & 1023 != found[1]:
+        prefix = text[:-length]
+        if prefix not in known:
+            known[prefix] = (prefix[4:-1], _seed(prefix, tenant)) if _is_token_prefix(prefix) else None
+        meaning = known[prefix]
+        body = text[-length:]
+        if meaning is None or not body.isascii():
             parsed.append(None)
-        else:
-            parsed.append((prefix[4:-1], found[0]))
+            continue
+        try:
+            number = int(body.encode().translate(spelling), 32)
+        except ValueError:
+            parsed.append(None)
+            continue
+        bits = (number >> 12).to_bytes(TOKEN_BYTES, "big")
+        right = not number & 0xC00 and crc32(bits, meaning[1]) & 1023 == number & 1023
+        parsed.append((meaning[0], bits) if right else None)
     return parsed
 
 

@@ -9,23 +9,24 @@ from pii_vault import store
 from pii_vault.access.cells import Outcome
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import FieldClass, mask
+from pii_vault.core.envelope import value_opener
 from pii_vault.core.tokens import parse_tokens
 from pii_vault.errors import BudgetExceeded, TamperedCiphertext, UnknownClass
 from pii_vault.operations.access import Counts, new_entry, refuse, require_purpose, rule, tally
-from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, Place, load_ciphers, open_row
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, Place, load_ciphers
 from pii_vault.operations.items import RevealResult
 from pii_vault.vault import Vault
 
 logger = logging.getLogger(__name__)
 
 RevealAction = Literal["reveal", "mask"]
+Asked = tuple[str, bytes]  # class and bytes of a token, as its text says
 _NO_CLASS = "unknown"  # stands for the class where a record counts what is no stored value
 _MALFORMED = RevealResult(error="malformed_token")
 _UNKNOWN = RevealResult(error="unknown_token")
 _UNKNOWN_CLASS = RevealResult(error="unknown_class")
 _ERASED = RevealResult(error="erased")
 _TAMPERED = RevealResult(error="tampered_ciphertext")
-_NOWHERE = (_NO_CLASS, _UNKNOWN)
 
 
 async def reveal(
@@ -60,7 +61,7 @@ async def reveal(
     except BudgetExceeded as error:
         await refuse(vault, principal, error, verb=action, purpose=purpose, request_id=request_id)
     ciphers = await load_ciphers(vault, principal.tenant, tenant_key, looked.places)
-    results, counts = _collect(parsed, _open(rows, ways, ciphers, tenant_key), request_id)
+    results, counts = _answer(parsed, _open(rows, ways, ciphers, tenant_key), request_id)
     entry = new_entry(
         vault,
         principal,
@@ -77,11 +78,12 @@ async def reveal(
 
 @dataclass(frozen=True, slots=True)
 class _Way:
-    """What happens to values of one class whose subject is in one state."""
+    """What happens to values of one class whose subject is in one state. `answer` is for all at once, unopened."""
 
+    class_id: str
     field_class: FieldClass | None
     outcome: Outcome
-    answer: tuple[str, RevealResult] | None  # for all of them at once, where nothing is opened
+    answer: RevealResult | None = None
 
 
 class _Ways(dict[tuple[int, bytes], _Way]):
@@ -102,9 +104,9 @@ class _Ways(dict[tuple[int, bytes], _Way]):
         try:
             field_class = self._vault.classes.by_key(class_key)
         except UnknownClass:
-            return _Way(None, "deny", (_NO_CLASS, _UNKNOWN_CLASS))
+            return _Way(_NO_CLASS, None, "deny", _UNKNOWN_CLASS)
         if state not in (ACTIVE, BLOCKED):
-            return _Way(field_class, "deny", (field_class.id, _ERASED))
+            return _Way(field_class.id, field_class, "deny", _ERASED)
         ruling = rule(
             self._vault,
             self._principal,
@@ -115,8 +117,8 @@ class _Ways(dict[tuple[int, bytes], _Way]):
         )
         if ruling.outcome == "deny":
             denied = RevealResult(error=ruling.code or "denied", reason=ruling.reason)
-            return _Way(field_class, "deny", (field_class.id, denied))
-        return _Way(field_class, ruling.outcome, None)
+            return _Way(field_class.id, field_class, "deny", denied)
+        return _Way(field_class.id, field_class, ruling.outcome)
 
 
 @dataclass(slots=True)
@@ -141,49 +143,47 @@ def _look(rows: Sequence[Any], ways: _Ways) -> _Looked:
     return looked
 
 
-def _open(rows: Sequence[Any], ways: _Ways, ciphers: Ciphers, tenant_key: int) -> dict[bytes, tuple[str, RevealResult]]:
-    """Token → class and result of every row."""
-    opened: dict[bytes, tuple[str, RevealResult]] = {}
-    for row in rows:
-        token, subject, class_key, retention, state, _ = row
+def _open(rows: Sequence[Any], ways: _Ways, ciphers: Ciphers, tenant_key: int) -> dict[Asked, RevealResult]:
+    """(class, token) → result of every row."""
+    opened: dict[Asked, RevealResult] = {}
+    open_value = value_opener(tenant_key=tenant_key)
+    for token, subject, class_key, retention, state, blob in rows:
         way = ways[class_key, state]
         field_class = way.field_class
         if way.answer is not None or field_class is None:
-            opened[token] = way.answer or (_NO_CLASS, _UNKNOWN_CLASS)
+            opened[way.class_id, token] = way.answer or _UNKNOWN_CLASS
             continue
         place = (subject, retention)
         cipher = ciphers.get(place)
         if cipher is None:
-            opened[token] = (field_class.id, _TAMPERED if place in ciphers else _ERASED)
+            opened[way.class_id, token] = _TAMPERED if place in ciphers else _ERASED
             continue
         try:
-            value = open_row(cipher, row, tenant_key=tenant_key)
-        except TamperedCiphertext:
-            opened[token] = (field_class.id, _TAMPERED)
+            value = open_value(cipher, blob, subject, class_key, token).decode()
+        except (TamperedCiphertext, UnicodeDecodeError):
+            opened[way.class_id, token] = _TAMPERED
             continue
-        result = RevealResult(value) if way.outcome == "allow" else RevealResult(None, mask(field_class, value))
-        opened[token] = (field_class.id, result)
+        opened[way.class_id, token] = (
+            RevealResult(value) if way.outcome == "allow" else RevealResult(None, mask(field_class, value))
+        )
     return opened
 
 
-def _collect(
-    parsed: Sequence[tuple[str, bytes] | None], opened: dict[bytes, tuple[str, RevealResult]], request_id: str
+def _answer(
+    parsed: Sequence[Asked | None], opened: dict[Asked, RevealResult], request_id: str
 ) -> tuple[list[RevealResult], Counts]:
     """Results in the order asked, and how many of each outcome and class for the record."""
-    results: list[RevealResult] = []
-    outcomes: list[tuple[str, str]] = []
-    for token in parsed:
-        if token is None:
-            results.append(_MALFORMED)
-            outcomes.append(("malformed_token", _NO_CLASS))
-            continue
-        class_id, result = opened.get(token[1], _NOWHERE)
-        if class_id != token[0]:
-            class_id, result = _NO_CLASS, _UNKNOWN_CLASS if result is _UNKNOWN_CLASS else _UNKNOWN
-        results.append(result)
-        error = result.error
-        outcomes.append((error or ("value" if result.value is not None else "mask"), class_id))
-    counts = tally(outcomes)
+    get = opened.get
+    results = [_MALFORMED if asked is None else get(asked, _UNKNOWN) for asked in parsed]
+    counts = tally(
+        [
+            (
+                result.error or ("mask" if result.value is None else "value"),
+                _NO_CLASS if result is _UNKNOWN or asked is None else asked[0],
+            )
+            for asked, result in zip(parsed, results, strict=True)
+        ]
+    )
     if "tampered_ciphertext" in counts:
         logger.error("integrity: request %s met ciphertexts that do not belong to their rows", request_id)
     return results, counts
