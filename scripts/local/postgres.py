@@ -93,7 +93,11 @@ def _ensure_system_user() -> None:
     try:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        subprocess.run(["useradd", "--system", "--shell", "/bin/false", SYSTEM_USER], check=True)
+        try:
+            subprocess.run(["useradd", "--system", "--shell", "/bin/false", SYSTEM_USER], check=True)
+        except (OSError, subprocess.CalledProcessError) as error:
+            message = f"PostgreSQL does not run as root, and the account {SYSTEM_USER} for it could not be made"
+            raise PostgresProblem(message) from error
 
 
 def _let_through(path: Path) -> None:
@@ -138,14 +142,23 @@ def initialise(data: Path, *, password: str) -> None:
     _own(data / "larets.ready")
 
 
-def running(data: Path) -> bool:
+def _postmaster(data: Path) -> int | None:
+    """The process that serves this folder. After a crash the noted id may be another program's by now."""
     pid_file = data / "postmaster.pid"
-    if not pid_file.exists():
+    try:
+        pid = int(pid_file.read_text().splitlines()[0])
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError, IndexError):
+        return None
+    return pid if os.fsencode(data) in command else None
+
+
+def running(data: Path) -> bool:
+    """Whether the cluster of this folder takes connections."""
+    if _postmaster(data) is None:
         return False
-    lines = pid_file.read_text().splitlines()
-    if [line.strip() for line in lines[STATUS_LINE:]] != ["ready"]:
-        return False
-    return Path(f"/proc/{lines[0]}").exists()
+    lines = (data / "postmaster.pid").read_text().splitlines()
+    return [line.strip() for line in lines[STATUS_LINE:]] == ["ready"]
 
 
 def start(data: Path, *, port: int, password: str, settings: dict[str, str] | None = None) -> Cluster:
@@ -168,7 +181,8 @@ def start(data: Path, *, port: int, password: str, settings: dict[str, str] | No
 
 
 def stop(data: Path, *, mode: str = "fast") -> None:
-    if (data / "postmaster.pid").exists():
+    """End the cluster of this folder, and no other process: `pg_ctl` would signal whatever has the noted id."""
+    if _postmaster(data) is not None:
         try:
             _run(BIN / "pg_ctl", "-D", data, "-w", "-t", "30", "-m", mode, "stop")
         except PostgresProblem:

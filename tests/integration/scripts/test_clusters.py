@@ -1,6 +1,7 @@
 """Each contour's cluster opens to its own credentials alone, and a half-made one is made again."""
 
 import shutil
+import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -100,3 +101,24 @@ def test_a_taken_port_is_a_problem_with_a_reason(
     private, _ = clusters
     with pytest.raises(postgres.PostgresProblem, match=r"(?i)address|could not"):
         postgres.start(folder / "third", port=private.port, password="words")
+
+
+def test_another_program_under_the_noted_process_id_is_left_alone(folder: Path) -> None:
+    """After a crash or in a restarted container the id in `postmaster.pid` may be anybody's."""
+    crashed = folder / "crashed"
+    stranger = subprocess.Popen(["sleep", "60"])  # noqa: S607
+    try:
+        cluster = postgres.start(crashed, port=free_port(), password="words")
+        note = (crashed / "postmaster.pid").read_text()
+        postgres.stop(crashed, mode="immediate")
+        (crashed / "postmaster.pid").write_text(note.replace(str(note.splitlines()[0]), str(stranger.pid), 1))
+        assert not postgres.running(crashed)
+        postgres.stop(crashed)
+        assert stranger.poll() is None
+        again = postgres.start(crashed, port=cluster.port, password="words")
+        assert postgres.running(crashed)
+        assert again.pid != stranger.pid
+    finally:
+        postgres.stop(crashed, mode="immediate")
+        stranger.kill()
+        stranger.wait()
