@@ -15,6 +15,7 @@ from pii_vault.identity.seed import seed_staff
 from pii_vault.identity.staff import set_title
 from pii_vault.identity.totp import new_secret
 from pii_vault.operations.registry import create_tenant, register_service_client
+from scripts.local.files import write_whole
 from scripts.local.instance import Instance
 from scripts.local.issuer import LocalIssuer, run
 from scripts.local.keys import CRM, PROGRAM
@@ -57,8 +58,7 @@ def note_first_order(
 
 
 def _write(instance: Instance, content: dict[str, Any]) -> None:
-    instance.demo_file.touch(mode=0o600)
-    instance.demo_file.write_text(json.dumps(content, ensure_ascii=False, indent=2))
+    write_whole(instance.demo_file, json.dumps(content, ensure_ascii=False, indent=2), mode=0o600)
 
 
 async def _make(local: LocalIssuer) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from scripts.local.files import write_whole
+
 if TYPE_CHECKING:
     from pii_vault.config import VaultSettings
 
@@ -89,8 +91,7 @@ class Instance:
         """A generated secret, kept in a 0600 file. The same on every call."""
         path = self.secrets(contour) / name
         if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(secrets.token_urlsafe(32))
+            write_whole(path, secrets.token_urlsafe(32), mode=0o600)
         return path.read_text().strip()
 
     # -- addresses -----------------------------------------------------------------------------------------------
@@ -216,7 +217,7 @@ class Instance:
     def save(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
         content = {"ports": asdict(self.ports), "vault_workers": self.vault_workers}
-        (self.home / "instance.json").write_text(json.dumps(content, indent=2) + "\n")
+        write_whole(self.home / "instance.json", json.dumps(content, indent=2) + "\n")
 
 
 def load() -> Instance:

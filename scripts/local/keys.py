@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from scripts.local.files import write_whole
 from scripts.local.instance import Instance
 from scripts.local.pki import Authority
 
@@ -39,7 +40,7 @@ def make_keyring(instance: Instance) -> None:
     if not instance.keyring.exists():
         create_local_keyring(instance.keyring, passphrase)
     keyring = LocalKeyring(instance.keyring, passphrase)
-    vkey.write_text(f"{log_key(audit_origin(instance), keyring.checkpoint_public_key())}\n")
+    write_whole(vkey, f"{log_key(audit_origin(instance), keyring.checkpoint_public_key())}\n")
 
 
 def audit_origin(instance: Instance) -> str:
@@ -56,4 +57,4 @@ def make_public_keys(instance: Instance) -> None:
     from app.witness.keys import create_witness_key  # noqa: PLC0415  the first start alone needs it
 
     name = instance.crm_origin.partition("://")[2].partition(":")[0] + "/witness"
-    vkey.write_text(f"{create_witness_key(key, name=name)}\n")
+    write_whole(vkey, f"{create_witness_key(key, name=name)}\n")

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from scripts.local.files import write_whole
+
 CA_LIFE: Final = timedelta(days=3650)
 LEAF_LIFE: Final = timedelta(days=397)
 RENEW_BEFORE: Final = timedelta(days=30)
@@ -20,9 +22,9 @@ def _name(common_name: str) -> x509.Name:
 
 
 def _write_key(path: Path, key: ec.EllipticCurvePrivateKey) -> None:
-    path.touch(mode=0o600)
-    path.write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    plain = serialization.NoEncryption()
+    write_whole(
+        path, key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain), mode=0o600
     )
 
 
@@ -75,7 +77,7 @@ class Authority:
             .sign(key, hashes.SHA256())
         )
         _write_key(self._secrets / "ca.key", key)
-        self.certificate_path.write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
+        write_whole(self.certificate_path, certificate.public_bytes(serialization.Encoding.PEM))
 
     def issue(self, common_name: str, *, hosts: tuple[str, ...] = ()) -> tuple[Path, Path]:
         """A server certificate for `hosts`, or a client certificate where there are none.
@@ -112,5 +114,5 @@ class Authority:
             builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
         _write_key(key_path, key)
         signed = builder.sign(self._key, hashes.SHA256())
-        certificate_path.write_bytes(signed.public_bytes(serialization.Encoding.PEM))
+        write_whole(certificate_path, signed.public_bytes(serialization.Encoding.PEM))
         return certificate_path, key_path
