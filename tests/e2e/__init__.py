@@ -2,4 +2,4 @@
 
 import pytest
 
-E2E = [pytest.mark.xdist_group("e2e"), pytest.mark.asyncio(loop_scope="session")]
+E2E = pytest.mark.xdist_group("e2e")

@@ -1,8 +1,9 @@
 """One running instance and one browser for all end-to-end tests: a single worker of the test run owns both.
 
-Every module says `pytestmark = E2E`, which keeps its tests in that worker and on the session's event loop.
+Every module says `pytestmark = E2E`, which keeps its tests in that worker.
 """
 
+import inspect
 from collections.abc import AsyncIterator, Iterator
 
 import pytest
@@ -11,6 +12,14 @@ import pytest_asyncio
 from scripts.local.browser import launch
 from tests.e2e.desk import Desk
 from tests.support.instance import World, running_world
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The browser lives on the session's event loop, and so do the tests that use it."""
+    for item in items:
+        if "tests/e2e/" in item.nodeid and inspect.iscoroutinefunction(getattr(item, "function", None)):
+            item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
 
 
 @pytest.fixture(scope="session")
