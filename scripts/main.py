@@ -1,12 +1,16 @@
 """The `larets` command: one module per command group, imported only when it is called."""
 
+import errno
 import importlib
+import subprocess
+import sys
+from types import ModuleType
 from typing import Any, Final
 
 import typer.main
 from typer.core import TyperGroup
 
-from scripts.local.instance import InstanceProblem
+from scripts.local.instance import ROOT, InstanceProblem
 from scripts.local.postgres import PostgresProblem
 from scripts.voice import fail
 
@@ -26,6 +30,25 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
     "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
 }
+# Commands that need the packages of the tests: `make up` alone does not install them.
+CHECKS: Final = frozenset({"leakcheck", "bench"})
+# By name, so that no driver is imported for an error that did not happen.
+AWAY: Final = frozenset({"OperationalError", "TransportError", "StoreUnavailable", "ConnectionError"})
+
+
+def load_command(name: str) -> ModuleType:
+    """The module of a command; what a check needs and the environment lacks is set up first."""
+    module, _ = COMMANDS[name]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError:
+        if name not in CHECKS:
+            raise
+    done = subprocess.run([sys.executable, "scripts/bootstrap.py", "dev"], cwd=ROOT, stdout=sys.stderr, check=False)
+    if done.returncode:
+        raise SystemExit(done.returncode)
+    importlib.invalidate_caches()
+    return importlib.import_module(module)
 
 
 class LazyGroup(TyperGroup):
@@ -39,9 +62,8 @@ class LazyGroup(TyperGroup):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        module_name, summary = COMMANDS[cmd_name]
-        cli: Any = importlib.import_module(module_name).cli
-        command = typer.main.get_command(cli)
+        _, summary = COMMANDS[cmd_name]
+        command = typer.main.get_command(load_command(cmd_name).cli)
         command.name = cmd_name
         command.short_help = summary
         return command
@@ -69,6 +91,25 @@ def main() -> None:
         fail(
             str(problem),
             hint="look at the end of the server's log; a full disk or a taken port are the usual causes",
+        )
+    except Exception as problem:
+        _told(problem)
+        raise
+
+
+def _told(problem: Exception) -> None:
+    """End with what to do, if this is what happens when the instance is away or the disk is full."""
+    if not AWAY.isdisjoint(kind.__name__ for kind in type(problem).__mro__):
+        fail(
+            f"the instance does not answer ({type(problem).__name__})",
+            hint="`larets status` says what runs, `make up` starts it",
+        )
+    if isinstance(problem, OSError):
+        where = f": {problem.filename}" if problem.filename else ""
+        full = problem.errno in {errno.ENOSPC, errno.EDQUOT}
+        fail(
+            f"{problem.strerror or type(problem).__name__}{where}",
+            hint="free some space and run the same command again" if full else "",
         )
 
 
