@@ -23,6 +23,8 @@ DISCOVERY_TTL: Final = 600.0
 KEYS_MIN_AGE: Final = 10.0
 DOWN_FOR: Final = 10.0
 _OK: Final = 200
+# What ends a session (RFC 6749, 5.2). Any other refusal is about the CRM itself, and sessions outlive it.
+_SESSION_OVER: Final = "invalid_grant"
 
 
 class Refused(AppError):
@@ -112,10 +114,12 @@ class HttpIssuer:
             document = msgspec.json.decode(answer.content, type=dict[str, Any])
         except msgspec.DecodeError as error:
             raise IssuerUnavailable from error
-        if answer.status_code != _OK:
-            logger.info("the issuer refused with status %d", answer.status_code)
+        if answer.status_code == _OK:
+            return document
+        if document.get("error") == _SESSION_OVER:
             raise Refused
-        return document
+        logger.error("the issuer does not serve this CRM: status %d", answer.status_code)
+        raise IssuerUnavailable
 
     async def _send(self, method: str, path: str, *, form: dict[str, str] | None) -> httpx.Response:
         if time.monotonic() < self._down_until:

@@ -72,12 +72,20 @@ async def test_another_issuers_description_is_refused() -> None:
         await wire.client().discovery()
 
 
-@pytest.mark.parametrize("status", [400, 401, 403])
-async def test_a_refusal_is_told_from_absence(status: int) -> None:
+async def test_a_session_that_is_over_is_refused() -> None:
     wire = Wire()
-    wire.answers["/identity/token"] = lambda _: httpx.Response(status, json={"error": "invalid_grant"})
+    wire.answers["/identity/token"] = lambda _: httpx.Response(400, json={"error": "invalid_grant"})
     with pytest.raises(Refused):
         await wire.client().token({})
+
+
+@pytest.mark.parametrize("path", ["/identity/token", "/.well-known/openid-configuration", "/identity/jwks"])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 421])
+async def test_a_refusal_of_the_crm_itself_ends_no_session(path: str, status: int) -> None:
+    wire = Wire()
+    wire.answers[path] = lambda _: httpx.Response(status, json={"error": "invalid_client", "code": "forbidden"})
+    with pytest.raises(IssuerUnavailable):
+        await (wire.client().keys() if path.endswith("jwks") else wire.client().token({}))
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
