@@ -3,7 +3,7 @@
 import typer
 
 from scripts.local import postgres
-from scripts.local.instance import CONTOURS, load
+from scripts.local.instance import CONTOURS, exists, load
 from scripts.local.processes import stop
 from scripts.voice import say
 
@@ -13,6 +13,9 @@ cli = typer.Typer()
 @cli.command()
 def down() -> None:
     """Stop the processes that `larets up` started. Data and secrets stay where they are."""
+    if not exists():
+        say("nothing was running")
+        return
     instance = load()
     stopped = stop(instance)
     for contour in CONTOURS:

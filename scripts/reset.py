@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from scripts.down import down
-from scripts.local.instance import load
+from scripts.local.instance import exists, load
 from scripts.voice import fail, say
 
 cli = typer.Typer()
@@ -16,6 +16,9 @@ cli = typer.Typer()
 @cli.command()
 def reset(*, yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False) -> None:
     """Stop everything and delete the data, the keys and the secrets of this instance. Cannot be undone."""
+    if not exists():
+        say("nothing to delete")
+        return
     instance = load()
     say(f"This deletes both databases, the keys and the logs in {instance.home}. Nothing brings them back.")
     if not yes:

@@ -220,17 +220,21 @@ class Instance:
         write_whole(self.home / "instance.json", json.dumps(content, indent=2) + "\n")
 
 
+def exists() -> bool:
+    """Whether this checkout has an instance, running or not."""
+    return (home() / "instance.json").exists()
+
+
 def load() -> Instance:
     """The instance of this checkout.
 
     Raises:
         InstanceProblem: there is none yet.
     """
-    path = home() / "instance.json"
-    if not path.exists():
+    if not exists():
         message = "no local instance yet: run `make up` first"
         raise InstanceProblem(message)
-    content = json.loads(path.read_text())
+    content = json.loads((home() / "instance.json").read_text())
     return Instance(home(), Ports(**content["ports"]), content["vault_workers"])
 
 
