@@ -7,7 +7,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit e2e bench fmt lint types lock leakcheck
+.PHONY: help up down reset logs status test unit bench fmt lint types lock leakcheck
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
