@@ -40,8 +40,8 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        caught = all(verdict == "caught" for verdict in self.twin.values())
-        return not self.hits and self.edge.refused == self.edge.sent and caught and bool(self.twin)
+        seen = bool(self.twin) and "missed" not in self.twin.values()
+        return not self.hits and self.edge.refused == self.edge.sent and seen
 
     def for_programs(self) -> dict[str, Any]:
         return {
@@ -70,7 +70,7 @@ def run_check(*, keep: bool, say: Say) -> Report:
         planted = canaries.planted
         edges = edge.prepare(canaries, bearer=bearers["crm"])
         planted_on_purpose = twin.Twin(canaries)
-        leaks = twin.prepare(planted_on_purpose)
+        leaks = twin.prepare(planted_on_purpose, secret=running.instance.secret("public", "larets_app.password"))
         found = Found()
         with Crew(canaries.forms) as crew, twin.processes(leaks) as doubles:
             step(f"memory and environments ({len(canaries.forms)} values to look for)")
@@ -92,7 +92,7 @@ def run_check(*, keep: bool, say: Say) -> Report:
         scanned=found.scanned,
         hits=[hit for hit in found.hits if _is_leak(hit, at_edge)],
         edge=at_edge,
-        twin=planted_on_purpose.verdicts(found.hits),
+        twin=planted_on_purpose.verdicts(found) | {"values at the edge": at_edge.recorded(found.hits)},
         not_scanned=[*found.unread, *BY_DESIGN],
         seconds=time.monotonic() - started,
     )
@@ -133,7 +133,4 @@ def use_api(running: Rig, bearer: str) -> None:
 
 
 def _is_leak(hit: Hit, at_edge: EdgeResult) -> bool:
-    if hit.canary.startswith(f"{twin.PREFIX}, "):
-        return False
-    home = at_edge.homes.get(hit.canary)
-    return home is None or hit.place.removesuffix(" (decoded)") != home
+    return not hit.canary.startswith(f"{twin.PREFIX}, ") and not at_edge.at_home(hit)

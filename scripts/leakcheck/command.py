@@ -47,7 +47,7 @@ def _print(report: Report) -> None:
     for accepted in report.edge.accepted:
         result(f"NOT REFUSED  {accepted}")
     for leak, verdict in report.twin.items():
-        if verdict != "caught":
+        if verdict == "missed":
             result(f"BLIND  the leak on purpose was missed: {leak}")
     caught = sum(verdict == "caught" for verdict in report.twin.values())
     result(f"{report.canaries} canaries; edge refused {report.edge.refused} of {report.edge.sent}")

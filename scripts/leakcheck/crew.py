@@ -79,5 +79,4 @@ def _scan(source: Source) -> Answer:
     content = source.content
     if source.kind == "decoded" and source.path is not None:
         content = decoded_bodies(source.path)
-        place += " (decoded)"
     return _scanner.bytes(content, channel=channel, place=place), len(content), ""

@@ -3,7 +3,7 @@
 import http.client
 import json
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
@@ -11,10 +11,11 @@ from urllib.parse import quote, urlencode
 from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
 from scripts.leakcheck.canaries import Canaries, digits, latin, phone
 from scripts.leakcheck.rig import Rig
+from scripts.leakcheck.scan import Hit
+from scripts.leakcheck.sources import DECODED
 
 REFUSED: Final = 422
 CODE: Final = b"personal_data_in_clear"
-CHANNEL: Final = "wire crm received"
 JSON: Final = {"content-type": "application/json"}
 FORM: Final = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -79,6 +80,14 @@ class EdgeResult:
     refused: int
     homes: dict[str, str]
     accepted: list[str]
+
+    def at_home(self, hit: Hit) -> bool:
+        home = self.homes.get(hit.canary)
+        return home is not None and hit.place.removesuffix(DECODED) == home
+
+    def recorded(self, hits: Iterable[Hit]) -> str:
+        """Whether each value was seen where it was sent: what the relay missed there it could miss anywhere."""
+        return "caught" if {hit.canary for hit in hits if self.at_home(hit)} == set(self.homes) else "missed"
 
 
 def prepare(canaries: Canaries, *, bearer: str) -> list[tuple[str, Request]]:

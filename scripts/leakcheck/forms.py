@@ -72,6 +72,8 @@ def encodings(spelling: str) -> Iterator[tuple[str, bytes]]:
     yield "url-encoded", quote_plus(spelling).lower().encode()
     yield "json", json.dumps(spelling)[1:-1].encode()
     yield "json", json.dumps(spelling)[1:-1].upper().replace("\\U", "\\u").encode()
+    for digit in ("x", "X"):
+        yield "json", "".join(f"\\u{ord(letter):04{digit}}" for letter in spelling).encode()
     yield "html", html.escape(spelling).encode()
     yield "html", "".join(f"&#{ord(letter)};" for letter in spelling).encode()
     yield "html", "".join(f"&#x{ord(letter):x};" for letter in spelling).encode()

@@ -95,7 +95,8 @@ class Relay:
                 if task:
                     self._open.add(task)
                     task.add_done_callback(self._open.discard)
-                await self._carry(route, client, reader, writer)
+                with suppress(asyncio.CancelledError):  # the relay stops; asyncio would log it as an error
+                    await self._carry(route, client, reader, writer)
 
             self._servers.append(await asyncio.start_server(serve, "127.0.0.1", route.port, ssl=context))
 

@@ -12,7 +12,7 @@ from scripts.leakcheck.decode import unfolded
 _Bytes = bytes  # inside the class the name is a method
 CHUNK: Final = 8 * 1024**2
 # The automaton knows the beginnings only, which keeps it small and fast; a beginning found is compared to its end.
-BEGINNING: Final = 10
+BEGINNING: Final = 8
 
 
 @dataclass(frozen=True, slots=True)

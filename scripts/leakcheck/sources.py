@@ -18,6 +18,7 @@ from scripts.local import postgres
 from scripts.local.instance import ROOT
 from scripts.local.processes import SERVICES, running
 
+DECODED: Final = " (decoded)"
 QUEUE: Final = "procrastinate_"
 STATIC: Final = ROOT / "app" / "static"
 _REGION = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (r\S{3}) \S+ \S+ (\d+) *(.*)")
@@ -128,7 +129,7 @@ def recordings(rig: Rig) -> Iterator[Source]:
         channel = f"wire {path.name.partition('-')[0]} {path.suffix[1:]}"
         yield Source(channel, path.name, "file", path)
         if not channel.startswith("wire postgres"):
-            yield Source(channel, path.name, "decoded", path)
+            yield Source(channel, path.name + DECODED, "decoded", path)
 
 
 # -- processes -------------------------------------------------------------------------------------------------

@@ -22,8 +22,8 @@ import psutil
 from psycopg.types.json import Jsonb
 
 from scripts.leakcheck.canaries import Canaries, digits, word
+from scripts.leakcheck.crew import Found
 from scripts.leakcheck.rig import Rig
-from scripts.leakcheck.scan import Hit
 from scripts.leakcheck.sources import STATIC
 from scripts.leakcheck.twin_wire import leak_over_wire
 
@@ -76,23 +76,25 @@ class Twin:
     expected: dict[str, str] = field(default_factory=dict)
 
     def name(self, channel: str, *, leak: str = "") -> str:
-        return self._note(channel, leak, word(7).title())
+        return self.note(channel, leak, word(7).title())
 
     def phone(self, channel: str, *, leak: str) -> str:
-        return self._note(channel, leak, f"+7916{digits(7)}")
+        return self.note(channel, leak, f"+7916{digits(7)}")
 
-    def _note(self, channel: str, leak: str, value: str) -> str:
+    def note(self, channel: str, leak: str, value: str) -> str:
         label = f"{PREFIX}, {leak or channel}"
         self.expected[label] = channel
         return self.canaries.value(label, value)
 
-    def verdicts(self, hits: list[Hit]) -> dict[str, str]:
+    def verdicts(self, found: Found) -> dict[str, str]:
         """By leak: whether it was found in its own channel. Elsewhere does not count."""
-        caught = {(hit.canary, hit.channel) for hit in hits}
-        return {
-            label.removeprefix(f"{PREFIX}, "): "caught" if (label, channel) in caught else "missed"
-            for label, channel in self.expected.items()
-        }
+        caught = {(hit.canary, hit.channel) for hit in found.hits}
+        closed = any(entry.startswith("memory: twin") for entry in found.unread)
+        verdicts = {}
+        for label, channel in self.expected.items():
+            missed = "not permitted" if closed and channel == "memory" else "missed"
+            verdicts[label.removeprefix(f"{PREFIX}, ")] = "caught" if (label, channel) in caught else missed
+        return verdicts
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,9 @@ class Leaks:
     wire: dict[tuple[str, str, str], tuple[str, bytes]]
 
 
-def prepare(twin: Twin) -> Leaks:
+def prepare(twin: Twin, *, secret: str) -> Leaks:
+    """`secret`: one that the CRM's own process holds; finding it shows that its memory was really read."""
+    twin.note("memory", "memory of the CRM itself", secret)
     channels = {
         name: twin.name(name)
         for name in ("database", "wal", "queue", "files", "log", "temporary", "static", "environment", "memory")

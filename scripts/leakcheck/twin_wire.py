@@ -23,11 +23,11 @@ def leak_over_wire(rig: Rig, wire: Wire) -> None:
         other = replace(route, port=port, target=target)
         with Relay([other], folder=rig.recordings):
             for coding in sorted({key[2] for key in wire if key[0] == route.name}):
-                with _listener(other, _message(wire[(route.name, "sent", coding)], head=b"HTTP/1.1 200 OK")):
-                    _send(other, _message(wire[(route.name, "received", coding)], head=b"POST / HTTP/1.1\r\nHost: x"))
+                with _listener(other, message(wire[(route.name, "sent", coding)], head=b"HTTP/1.1 200 OK")):
+                    _send(other, message(wire[(route.name, "received", coding)], head=b"POST / HTTP/1.1\r\nHost: x"))
 
 
-def _message(part: tuple[str, bytes], *, head: bytes) -> bytes:
+def message(part: tuple[str, bytes], *, head: bytes) -> bytes:
     coding, body = part
     fields = f"content-encoding: {coding}\r\ncontent-length: {len(body)}\r\ncontent-type: application/json\r\n\r\n"
     return head + b"\r\n" + fields.encode() + body

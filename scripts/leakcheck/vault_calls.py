@@ -3,15 +3,17 @@
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import httpx
 
 from scripts.leakcheck.canaries import Canaries, Person
 from scripts.leakcheck.rig import Rig
+from scripts.local.instance import Contour, InstanceProblem
 from scripts.local.keys import CRM, PROGRAM
 
 PURPOSE: Final = "order_processing"
+ASKED: Final = 6  # once to tokenise, once to reveal, four times to search
 
 
 @contextmanager
@@ -23,9 +25,9 @@ def program(rig: Rig) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def taken_crm(rig: Rig) -> Iterator[httpx.Client]:
-    """Somebody who holds the CRM's own certificate."""
-    with _by_certificate(rig, "public", CRM) as client:
+def taken_crm(rig: Rig, *, port: int = 0) -> Iterator[httpx.Client]:
+    """Somebody who holds the CRM's own certificate. Around the relay: what an attacker types is his own."""
+    with _by_certificate(rig, "public", CRM, port=port) as client:
         client.headers["larets-tenant"] = rig.demo["tenant"]
         yield client
 
@@ -39,33 +41,49 @@ def staff(rig: Rig, bearer: str) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def _by_certificate(rig: Rig, contour: Any, name: str) -> Iterator[httpx.Client]:
+def _by_certificate(rig: Rig, contour: Contour, name: str, *, port: int = 0) -> Iterator[httpx.Client]:
     instance = rig.instance
     context = ssl.create_default_context(cafile=str(instance.tls("private") / "ca.crt"))
     context.load_cert_chain(instance.tls(contour) / f"{name}.crt", instance.secrets(contour) / f"{name}.key")
-    address = f"https://127.0.0.1:{instance.ports.service}"
+    address = f"https://127.0.0.1:{port or instance.ports.service}"
     headers = {"host": instance.vault_origin.partition("://")[2]}
     with httpx.Client(base_url=address, verify=context, headers=headers, trust_env=False, timeout=20) as client:
         yield client
 
 
-def plant(rig: Rig, canaries: Canaries, bearers: dict[str, str]) -> int:
-    """All of it. Returns how many requests the vault served as asked."""
-    served = 0
+def plant(rig: Rig, canaries: Canaries, bearers: dict[str, str]) -> None:
+    """Every caller, those of the public contour too.
+
+    Raises:
+        InstanceProblem: the vault did not serve those who may ask, or served one who may not.
+    """
     with staff(rig, bearers["sales"]) as client:
-        served += _ask(client, "staff", canaries)
+        _served(_ask(client, "staff", canaries), ASKED)
     with program(rig) as client:
-        served += _ask(client, "program", canaries)
+        _served(_ask(client, "program", canaries), ASKED)
     with taken_crm(rig) as client:
-        served += _ask(client, "the CRM's certificate", canaries)
+        _served(_ask(client, "the CRM's certificate", canaries), 0)
     with staff(rig, bearers["crm"]) as client:
-        served += _ask(client, "a token for the CRM", canaries)
+        _served(_ask(client, "a token for the CRM", canaries), 0)
     person = canaries.person("vault, sign-in hint")
     query = {"client_id": "crm", "login_hint": person.email, "state": person.phone, "prompt": person.name}
     origin = f"http://127.0.0.1:{rig.instance.ports.vault}"
     headers = {"host": rig.instance.vault_origin.partition("://")[2]}
     httpx.get(f"{origin}/identity/authorize", params=query, headers=headers, trust_env=False)
-    return served
+    _look_around(rig)
+
+
+def _look_around(rig: Rig) -> None:
+    """What the CRM's certificate may read at the vault, through the relay: it is on record what came."""
+    with taken_crm(rig, port=rig.instance.ports.target("service")) as client:
+        for path in ("/metrics", "/healthz", "/readyz", "/v1/audit/checkpoint", "/.well-known/openid-configuration"):
+            client.get(path)
+
+
+def _served(count: int, expected: int) -> None:
+    if count != expected:
+        message = f"the vault served {count} requests where {expected} were expected: the check would prove little"
+        raise InstanceProblem(message)
 
 
 def _ask(client: httpx.Client, caller: str, canaries: Canaries) -> int:
@@ -78,8 +96,7 @@ def _ask(client: httpx.Client, caller: str, canaries: Canaries) -> int:
     if answers[0].is_success:
         tokens = [{"token": item["token"]} for item in answers[0].json()["items"] if "token" in item]
         answers.append(client.post("/v1/reveal", json={"purpose": PURPOSE, "items": tokens}))
-    for entry, known in (("search, found", person), ("search, nobody", canaries.person(f"vault, {caller}, search"))):
-        del entry
+    for known in (person, canaries.person(f"vault, {caller}, search")):
         for class_id, value in (("phone", known.phone), ("email", known.email)):
             answers.append(client.post("/v1/search", json={"purpose": PURPOSE, "class": class_id, "value": value}))
     _malformed(client, canaries.person(f"vault, {caller}, malformed"))
