@@ -16,6 +16,7 @@ from app.kit.clock import Clock, utc_now
 from app.kit.db import Database, make_engine
 from app.kit.headers import SecurityHeaders
 from app.kit.health import build_health
+from app.kit.openapi import describe
 from app.kit.problems import install_problems
 from app.kit.shell import LastResort, OnlyHost
 from app.orders.endpoints import build_orders
@@ -82,6 +83,7 @@ def build_browser(services: AppServices) -> ASGIApp:
     api.include_router(build_orders(services))
     api.include_router(build_contacts(services))
     app.include_router(api)
+    describe(app)
     for router in build_pages(services):
         app.include_router(router)
     settings = services.settings

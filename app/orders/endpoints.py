@@ -38,6 +38,7 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         status: Short = None,
         source: Short = None,
         utm_source: Short = None,
+        number: Short = None,
         placed_from: AwareDatetime | None = None,
         placed_to: AwareDatetime | None = None,
         contact: Short = None,
@@ -46,11 +47,14 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         limit: Limit = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> PageOut[OrderOut]:
-        """Newest first. `source` is a connector such as `woocommerce`; `token` any token an order carries."""
+        """Newest first. `source` is a connector such as `woocommerce`, `number` a part of the order's number, `token`
+        any token an order carries.
+        """
         filters = OrderFilters(
             status=status,
             source=source,
             utm_source=utm_source,
+            number=number,
             placed_from=placed_from,
             placed_to=placed_to,
             contact_id=contact,

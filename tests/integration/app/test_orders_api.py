@@ -177,6 +177,7 @@ async def test_filters_narrow(call: Call, take: Take) -> None:
     assert await found(placed_from="2026-11-20T23:00:00Z") == [late]
     assert await found(placed_to="2026-11-20T23:00:00Z") == [paid]
     assert await found(contact=contact) == [late]
+    assert await found(number="1002") == [late]
     assert await found(token=token("phone", 1)) == [paid]
     assert await found(token=token("phone", 9)) == [late]
     assert (await call("GET", "/orders", params={"token": "anna"})).status_code == 422
@@ -237,6 +238,19 @@ async def test_the_description_is_openapi_3_1(call: Call) -> None:
     document = (await call("GET", "/openapi.json", role=None)).json()
     assert document["openapi"].startswith("3.1")
     assert {"/api/v1/orders", "/api/v1/contacts/{contact_id}/timeline"} <= set(document["paths"])
+
+
+async def test_the_description_tells_of_problems_and_of_a_changes_headers(call: Call) -> None:
+    document = (await call("GET", "/openapi.json", role=None)).json()
+    assert set(document["components"]["securitySchemes"]) == {"bearer", "session"}
+    assert "HTTPValidationError" not in str(document)
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            problems = {code for code, told in operation["responses"].items() if "problem" in str(told["content"])}
+            headers = {entry["name"] for entry in operation.get("parameters", []) if entry["in"] == "header"}
+            assert {"401", "422", "503"} <= problems, (path, method)
+            assert ({"412", "428"} <= problems) == ("If-Match" in headers) == (method == "patch"), (path, method)
+            assert ("409" in problems) == ("Idempotency-Key" in headers) == (method in {"post", "patch"})
 
 
 async def test_history_of_an_untouched_event_has_no_staff(call: Call, take: Take) -> None:
