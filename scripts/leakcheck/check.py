@@ -21,6 +21,7 @@ BY_DESIGN: Final = (
     "kernel buffers and swap: not readable per process",
     "memory at other moments than the one after the work: what was freed and overwritten before is not seen",
     "memory after the edge was tried: what is refused there has been in the request by then",
+    "files elsewhere that were closed again: public processes have a temporary folder of their own, which is read",
     "browser, vault and private PostgreSQL: they hold persons by design",
     "bare names in goods' titles and UTM marks: the shop's own wording, which no form tells from a person",
 )

@@ -221,26 +221,40 @@ def wait_for_outbox(rig: Rig) -> int:
 
 
 def provoke_errors(rig: Rig, hooks: Webhooks) -> None:
-    """The CRM down, its database away, its table refusing rows: each while a person's order is on its way."""
+    """The CRM down, its table refusing rows, its database away: each while a person's order is on its way."""
     rig.stop_app()
     hooks.plain("CRM down")
-    time.sleep(0.7)
+    _wait_for_failure(rig)
     rig.start_app()
+    wait_for_outbox(rig)
     with rig.public_database() as connection:
         connection.execute("ALTER TABLE orders ADD CONSTRAINT refuse_all CHECK (false) NOT VALID")
         hooks.plain("CRM's table refuses rows")
-        time.sleep(0.7)
+        _wait_for_failure(rig)
         connection.execute("ALTER TABLE orders DROP CONSTRAINT refuse_all")
-    with rig.private_database() as other:
-        other.execute("UPDATE gateway_outbox SET due = now() WHERE dead IS NULL")
-    admin = rig.instance.superuser_url("public").rpartition("/")[0] + "/postgres"
-    _without_database(admin, hooks)
-
-
-def _without_database(admin: str, hooks: Webhooks) -> None:
-    with psycopg.connect(admin, autocommit=True) as connection:
+    wait_for_outbox(rig)
+    # From another database: this one is closed to everybody meanwhile.
+    elsewhere = rig.instance.superuser_url("public").rpartition("/")[0] + "/postgres"
+    with psycopg.connect(elsewhere, autocommit=True) as connection:
         connection.execute("ALTER DATABASE app WITH ALLOW_CONNECTIONS false")
         connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app'")
         hooks.plain("CRM's database away")
-        time.sleep(0.7)
+        _wait_for_failure(rig)
         connection.execute("ALTER DATABASE app WITH ALLOW_CONNECTIONS true")
+
+
+def _wait_for_failure(rig: Rig) -> None:
+    """Until the order was offered to the CRM in vain.
+
+    Raises:
+        InstanceProblem: it was not, so the error that should have been provoked did not happen.
+    """
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    with rig.private_database() as connection:
+        while time.monotonic() < deadline:
+            row = connection.execute("SELECT count(*) FROM gateway_outbox WHERE failure IS NOT NULL").fetchone()
+            if row is not None and row[0] > 0:
+                return
+            time.sleep(0.1)
+    message = "an order was not offered to a CRM that cannot take it: the provoked error did not happen"
+    raise InstanceProblem(message)
