@@ -1,7 +1,9 @@
 """The public contour's worker: periodic work in the queue of the same PostgreSQL. No personal data enters a job."""
 
 import asyncio
+import contextlib
 import logging
+import signal
 import sys
 from datetime import datetime, timedelta
 from typing import Final
@@ -64,20 +66,40 @@ def build_worker(db: Database, *, database_url: str, clock: Clock = utc_now) -> 
 
 async def run(settings: AppSettings) -> None:
     """Work until a signal comes; a database that is away is waited for."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
     db = Database(make_engine(database_address(settings.database_url), pool_size=4))
     try:
-        while True:
-            queue = build_worker(db, database_url=settings.database_url)
+        while not stop.is_set():
             try:
-                async with queue.open_async():
-                    await queue.run_worker_async(concurrency=2, delete_jobs="successful", fetch_job_polling_interval=5)
+                await _work(build_worker(db, database_url=settings.database_url), stop)
             except procrastinate.exceptions.ConnectorException as error:
                 logger.warning("the queue is not available: %s", type(error).__name__)
-                await asyncio.sleep(RETRY_SECONDS)
-            else:
-                return
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
     finally:
         await db.close()
+
+
+async def _work(queue: procrastinate.App, stop: asyncio.Event) -> None:
+    """Until `stop`, or until the worker ends by itself: that is what it does, quietly, when it loses its database."""
+    async with queue.open_async():
+        worker = asyncio.create_task(
+            queue.run_worker_async(
+                concurrency=2,
+                delete_jobs="successful",
+                fetch_job_polling_interval=5,
+                install_signal_handlers=False,  # ours tell a wish to end from a lost database
+            )
+        )
+        stopping = asyncio.create_task(stop.wait())
+        await asyncio.wait({worker, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        stopping.cancel()
+        worker.cancel()  # it finishes the jobs that run
+        with contextlib.suppress(asyncio.CancelledError):
+            await worker
 
 
 def main() -> int:

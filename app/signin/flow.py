@@ -52,7 +52,8 @@ class CodeFlow:
 
     async def begin(self, next_path: str | None) -> tuple[str, str]:
         """The issuer's address to send the browser to, and the sealed cookie. Raises IssuerUnavailable."""
-        endpoint = str((await self._issuer.discovery())["authorization_endpoint"])
+        # Asked anew: a reader who is sent to an issuer that is away meets the browser's own error page.
+        endpoint = str((await self._issuer.discovery(fresh=True))["authorization_endpoint"])
         if not endpoint.startswith(f"{self._issuer.origin}/"):
             raise IssuerUnavailable
         pending = Pending(

@@ -20,6 +20,7 @@ from app.errors import AppError, IssuerUnavailable
 logger = logging.getLogger(__name__)
 
 DISCOVERY_TTL: Final = 600.0
+DISCOVERY_MIN_AGE: Final = 2.0
 KEYS_MIN_AGE: Final = 10.0
 DOWN_FOR: Final = 10.0
 _OK: Final = 200
@@ -39,7 +40,7 @@ class Issuer(Protocol):
 
     origin: str
 
-    async def discovery(self) -> dict[str, Any]: ...
+    async def discovery(self, *, fresh: bool = False) -> dict[str, Any]: ...
 
     async def keys(self, *, fresh: bool = False) -> KeySet: ...
 
@@ -64,11 +65,11 @@ class HttpIssuer:
         self._down_until = 0.0
         self._lock = asyncio.Lock()
 
-    async def discovery(self) -> dict[str, Any]:
-        """The issuer's own description. Raises IssuerUnavailable."""
+    async def discovery(self, *, fresh: bool = False) -> dict[str, Any]:
+        """The issuer's own description; `fresh` when it matters that it answers now. Raises IssuerUnavailable."""
         async with self._lock:
             now = time.monotonic()
-            if self._discovery and now - self._discovery[0] < DISCOVERY_TTL:
+            if self._discovery and now - self._discovery[0] < (DISCOVERY_MIN_AGE if fresh else DISCOVERY_TTL):
                 return self._discovery[1]
             document = await self._json("GET", "/.well-known/openid-configuration")
             if document.get("issuer") != self.origin:

@@ -104,7 +104,8 @@ class FakeIssuer:
         self.answer: dict[str, Any] = {}
         self.now = NOW
 
-    async def discovery(self) -> dict[str, Any]:
+    async def discovery(self, *, fresh: bool = False) -> dict[str, Any]:
+        del fresh
         self._reached()
         return {
             "issuer": self.origin,
