@@ -1,7 +1,7 @@
 """The vault's applications: which host and which listener serves what. The composition root behind main.py."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -86,21 +86,22 @@ async def applications(
         authenticator = Authenticator(vault, staff)
         hot = HotEndpoints(vault, authenticator).routes
         pages = build_service_pages(vault, authenticator, metrics_dir)
-        try:
+        hooks = _app("Larets hooks", [build_health(vault), build_gateway(services)])
+        async with AsyncExitStack() as stack:
+            stack.callback(engine.dispose)
+            # The servers run without a lifespan of their own: what the gateway does at the end is done here.
+            await stack.enter_async_context(hooks.router.lifespan_context(hooks))
             yield [
-                SafeErrors(_browser(services, hot, pages)),
+                SafeErrors(_browser(services, hot, pages, hooks)),
                 SafeErrors(_service(services, hot, pages)),
             ]
-        finally:
-            engine.dispose()
 
 
-def _browser(services: Services, hot: Routes, pages: APIRouter) -> ASGIApp:
+def _browser(services: Services, hot: Routes, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
     origins = services.settings.origins
     health = build_health(services.vault)
     vault = _app("Larets vault", [health, pages, build_identity(services), build_frames(services), build_site()])
     console = _app("Larets console", [health, build_console_signin(services), build_console(services), build_site()])
-    hooks = _app("Larets hooks", [health, build_gateway(services)])
     return ByHost(
         {
             origins["vault"]: ByPath(hot, BrowserGuard(LimitedBodies(vault), origin=origins["vault"])),

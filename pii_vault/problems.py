@@ -83,6 +83,7 @@ def install(app: FastAPI) -> None:
         return Response(msgspec.json.encode(body), status, headers=headers, media_type=MEDIA_TYPE)
 
     app.add_exception_handler(VaultError, vault_error)
+    app.add_exception_handler(Exception, vault_error)  # raised on after the answer, so that SafeErrors notes it
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, http_error)
 
