@@ -16,7 +16,7 @@ import asyncpg
 from pii_vault import store
 from pii_vault.audit.log import AuditEntry
 from pii_vault.core.envelope import seal_all, value_aad
-from pii_vault.core.primitives import ValueCipher
+from pii_vault.core.primitives import AesGcmCipher, ValueCipher
 from pii_vault.errors import StoreUnavailable
 from pii_vault.operations.caches import INDEX_VERSION
 from pii_vault.operations.ciphers import key_context
@@ -100,10 +100,19 @@ class Act:
         """New subjects with their keys, by one call of the key service."""
         subjects = store.new_ids(count)
         self.subjects += subjects
-        return await self.new_keys(vault, subjects)
+        put = vault.deks.put
+        made = await self._generate(vault, subjects)
+        return [(subject, put(subject, self.group, dek)) for subject, dek in made]
 
     async def new_keys(self, vault: Vault, subjects: list[bytes]) -> list[tuple[bytes, ValueCipher]]:
-        """A key of the act's group for each of these subjects."""
+        """A key of the act's group for each of these subjects, who exist already.
+
+        Not remembered before it is committed: another worker's key may win, and a later act must not seal under
+        one that nobody stored.
+        """
+        return [(subject, AesGcmCipher(dek)) for subject, dek in await self._generate(vault, subjects)]
+
+    async def _generate(self, vault: Vault, subjects: list[bytes]) -> list[tuple[bytes, bytes]]:
         if not subjects:
             return []
         group = self.group
@@ -111,8 +120,7 @@ class Act:
         self._key_subjects += subjects
         self._kek_versions += [wrapped.kek_version for _, wrapped in made]
         self._wrapped += [wrapped.blob for _, wrapped in made]
-        put = vault.deks.put
-        return [(subject, put(subject, group, dek)) for subject, (dek, _) in zip(subjects, made, strict=True)]
+        return [(subject, dek) for subject, (dek, _) in zip(subjects, made, strict=True)]
 
     def seal(self, new: NewValues) -> list[bytes]:
         """Encrypts all values for their new rows; gives the tokens' bytes in order."""

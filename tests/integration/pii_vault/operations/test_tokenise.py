@@ -9,6 +9,7 @@ from pii_vault.assemble import open_vault
 from pii_vault.core.tokens import parse_token
 from pii_vault.errors import Forbidden, IdempotencyConflict, InvalidRequest, TenantRefused, UnknownClass
 from pii_vault.keys.memory import MemoryKeyService
+from pii_vault.operations.errors import Busy
 from pii_vault.operations.items import TokeniseItem, TokeniseResult
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
@@ -211,3 +212,14 @@ async def test_nothing_shows_a_value(vault: Vault, caplog: pytest.LogCaptureFixt
 def test_unknown_fields_are_refused() -> None:
     with pytest.raises(msgspec.ValidationError):
         msgspec.json.decode(b'{"class":"name","value":"x","klass":1}', type=TokeniseItem)
+
+
+async def test_nothing_is_sealed_under_a_key_that_was_not_stored(vault: Vault, vault_database: Database) -> None:
+    """A stored key that does not open is not replaced, and the key made in vain is not used by a later try."""
+    [known] = await take(vault, item("name", "Анна"))
+    rows(vault_database, "UPDATE dek SET wrapped = set_byte(wrapped, 20, get_byte(wrapped, 20) # 1)")
+    vault.deks.clear()
+    for _ in range(2):
+        with pytest.raises(Busy):
+            await take(vault, item("phone", "+79001112233", known.subject))
+    assert rows(vault_database, "SELECT count(*) FROM pii_value") == [(1,)]
