@@ -9,6 +9,17 @@ from typing import Any
 _Exception = tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
 
 
+class FirstLineOnly(logging.Filter):
+    """Of a message of the event loop keeps what happened. The lines after it print tasks and callbacks as they are:
+    with the text of their exceptions and their arguments.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        said = record.getMessage().partition("\n")[0]
+        record.msg, record.args = "Exception in callback" if said.startswith("Exception in callback") else said, ()
+        return True
+
+
 class SafeFormatter(logging.Formatter):
     """Of an exception it writes types and places only: drivers and codecs quote values in their messages."""
 
@@ -31,3 +42,4 @@ def configure(level: str) -> None:
     logging.captureWarnings(capture=True)
     for noisy in ("httpx", "httpcore", "uvicorn.error", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("asyncio").addFilter(FirstLineOnly())
