@@ -215,8 +215,11 @@ def _codes(payload: Mapping[str, Any]) -> set[DictionaryKey]:
     found: set[DictionaryKey] = set()
 
     def add(kind: Any, value: Any) -> None:
-        if isinstance(value, str | int) and not isinstance(value, bool) and 0 < len(str(value)) <= MAX_CODE:
-            found.add((kind, str(value)))
+        if not isinstance(value, str | int) or isinstance(value, bool):
+            return
+        code = str(value)
+        if 0 < len(code) <= MAX_CODE and code.isprintable():  # the database could not even be asked for a NUL
+            found.add((kind, code))
 
     add("payment", payload.get("payment_method"))
     add("status", payload.get("status"))

@@ -268,3 +268,14 @@ def test_drafts_do_not_show_their_persons() -> None:
     draft = taken(an_order())
     assert woocommerce.buyer(1).last_name not in repr(draft)
     assert woocommerce.buyer(1).phone not in repr(draft.contact)
+
+
+def test_codes_that_the_database_cannot_be_asked_for_are_not_asked_for() -> None:
+    order = an_order(payment_method="c\0od")
+    body = woocommerce.encode(order)
+    delivery = CONNECTOR.parse(headers=woocommerce.headers("order.created", body), body=body)
+    assert isinstance(delivery, Delivery)
+    asked = {code for _, code in CONNECTOR.codes(delivery)}
+    assert asked
+    assert all(code.isprintable() for code in asked)
+    assert taken(order).plain["payment_method"] is None
