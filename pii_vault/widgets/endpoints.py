@@ -7,7 +7,8 @@ from fastapi import APIRouter, Depends, Header, Request, Response
 
 from pii_vault.access.principal import Principal
 from pii_vault.api.body import read_body
-from pii_vault.errors import BrokenRequest, CrossSite, InvalidRequest, Unauthenticated
+from pii_vault.api.schemas import decode
+from pii_vault.errors import CrossSite, InvalidRequest, Unauthenticated
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.search import search
 from pii_vault.services import Services
@@ -17,7 +18,7 @@ from pii_vault.widgets.schemas import MaskRequest, RevealRequest, SearchRequest,
 from pii_vault.widgets.service import collect, masks, purposes_to_reveal
 
 FrameKind = Literal["reveal", "search", "collect"]
-T = TypeVar("T")
+T = TypeVar("T", bound=msgspec.Struct)
 
 
 def build_frames(services: Services) -> APIRouter:
@@ -111,13 +112,7 @@ async def read_json(request: Request, shape: type[T]) -> T:
     """The body as this shape. The message of a failure names the field, never what stood in it."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/json":
         raise InvalidRequest("send application/json")
-    body = await read_body(request.scope, request.receive)
-    try:
-        return msgspec.json.decode(body, type=shape)
-    except msgspec.ValidationError as error:
-        raise InvalidRequest(str(error)) from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise BrokenRequest from None
+    return decode(msgspec.json.Decoder(shape), await read_body(request.scope, request.receive))
 
 
 def answer(content: object) -> Response:

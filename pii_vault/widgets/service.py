@@ -6,6 +6,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.core.classes import normalise
 from pii_vault.core.tokens import parse_token_shape
 from pii_vault.errors import Forbidden, InvalidFields, InvalidRequest, InvalidValue
+from pii_vault.operations.access import may_tokenise, refuse
 from pii_vault.operations.items import RevealResult, TokeniseItem
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
@@ -68,8 +69,13 @@ async def collect(
 
     Raises:
         RejectedFields: names each field at fault by its JSON pointer.
+        Forbidden: the policies do not let this principal store one of the classes.
     """
     _check(vault, values)
+    request_id = new_request_id()
+    if not all(may_tokenise(vault, principal, item.class_id) for item in values):
+        # Before anything is stored: tokenise would take the other fields in and give their tokens to nobody.
+        await refuse(vault, principal, Forbidden(), verb="tokenise", purpose="", request_id=request_id)
     items = [
         TokeniseItem(
             class_id=item.class_id,
@@ -79,7 +85,7 @@ async def collect(
         )
         for item in values
     ]
-    results = await tokenise(vault, principal, items, request_id=new_request_id(), idempotency_key=idempotency_key)
+    results = await tokenise(vault, principal, items, request_id=request_id, idempotency_key=idempotency_key)
     errors = [
         (f"/items/{position}/value", result.error)
         for position, result in enumerate(results)

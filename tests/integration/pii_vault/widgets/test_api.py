@@ -9,7 +9,8 @@ import pytest
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.widgets.stage import SESSION, FakeSessions, Stage
 from tests.support.persons import person
-from tests.support.vault import staff
+from tests.support.postgres import Database
+from tests.support.vault import rows, staff
 
 ANNA = person(7)
 VAULT = "http://vault.larets.localhost:8200"
@@ -177,3 +178,20 @@ async def test_documents_may_be_framed_by_the_crm_alone(client: httpx.AsyncClien
 async def test_no_frame_of_another_name(client: httpx.AsyncClient) -> None:
     answer = await client.get("/frames/export", headers={"sec-fetch-mode": "navigate"})
     assert answer.status_code == 422
+
+
+async def test_a_form_with_a_class_that_is_denied_stores_nothing(
+    client: httpx.AsyncClient, stage: Stage, vault_database: Database
+) -> None:
+    fields = [{"class": "name", "value": ANNA.name}, {"class": "passport", "value": "45 01 123456"}]
+    answer = await call(client, stage, "tokenise", json={"items": fields})
+    assert (answer.status_code, answer.json()["code"]) == (403, "forbidden")
+    assert rows(vault_database, "SELECT count(*) FROM pii_value") == [(0,)]
+    assert rows(vault_database, "SELECT verb, decision FROM audit_detail") == [("tokenise", "forbidden")]
+
+
+async def test_a_refused_body_is_not_repeated(client: httpx.AsyncClient, stage: Stage) -> None:
+    await stage.store(phone=ANNA.phone)
+    answer = await call(client, stage, "search", json={**body(stage, "search"), ANNA.phone: 1})
+    assert answer.status_code == 422
+    assert ANNA.phone not in answer.text
