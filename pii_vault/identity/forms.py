@@ -67,7 +67,7 @@ async def read_form(request: Request, issuer: OpenIdentity, *, cookie: str) -> F
         raise CrossSite
     form = await read_plain_form(request)
     expected = issuer.keys.form_token(request.cookies.get(cookie, ""))
-    if not request.cookies.get(cookie) or not hmac.compare_digest(expected, text(form, "form_token")):
+    if not request.cookies.get(cookie) or not hmac.compare_digest(expected.encode(), text(form, "form_token").encode()):
         raise CrossSite
     return form
 

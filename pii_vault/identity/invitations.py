@@ -9,7 +9,7 @@ from pii_vault.identity import totp
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.errors import InvitationInvalid, SecondFactorRefused, SigninRefused
 from pii_vault.identity.keys import address_block, secret_digest
-from pii_vault.identity.models import Invitation
+from pii_vault.identity.models import Invitation, Staff
 from pii_vault.identity.signin import Person, Refused
 from pii_vault.identity.throttle import Counter, count_try, forgive
 
@@ -87,6 +87,9 @@ def _spend(db: Session, issuer: OpenIdentity, code: str, *, hashed: str | None, 
         raise InvitationInvalid
     invitation = db.get_one(Invitation, digest)
     staff = invitation.staff
+    db.refresh(staff, with_for_update={"of": Staff})
+    if staff.state == "disabled":  # in the moment since the link was read: it must not let anybody in again
+        raise InvitationInvalid
     staff.password_hash = hashed
     staff.totp_sealed = issuer.keys.seal(offer.secret, context=f"staff/{staff.id}/totp")
     staff.totp_step = step

@@ -30,12 +30,15 @@ NOBODY = Person("unknown", "")  # a login that does not exist belongs to no tena
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """`cookie` is the new session's; every cookie the browser brought along is void."""
+    """`cookie` is the new session's; every cookie the browser brought along is void.
+
+    `displaced` is the other person whose session this browser held until now, and who is signed out.
+    """
 
     person: Person
     sid: str
     cookie: str
-    ended: tuple[str, ...]
+    displaced: Person | None
 
 
 class Refused(Exception):
@@ -118,16 +121,16 @@ def check_second_factor(
         forgive(db, account=account, address=block)
         db.delete(waiting)
         old = store.by_cookie(db, old_cookie, audience="vault", policy=issuer.policy, now=now)
-        ended: tuple[str, ...] = ()
+        displaced: Person | None = None
         if old is not None and old.staff_id == person.staff_id:
             session = old
             store.renew(db, session, policy=issuer.policy, now=now)
         else:
             if old is not None and store.end(db, old.sid, reason="another_person", now=now):
-                ended = (old.sid,)
+                displaced = _person(old.staff)
             session = store.begin(db, staff_id=person.staff_id, device=device, policy=issuer.policy, now=now)
         opened = store.give_cookie(db, session, audience="vault", now=now)
-        return SignedIn(person, session.sid, opened.cookie, ended)
+        return SignedIn(person, session.sid, opened.cookie, displaced)
 
 
 def forget_attempt(issuer: OpenIdentity, attempt: str | None) -> None:

@@ -117,6 +117,8 @@ class SigninPages:
     async def _let_in(self, issuer: OpenIdentity, signed_in: SignedIn, goes_to: str) -> Response:
         """The cookie leaves only after the record stands; if it cannot be written, the session is ended unused."""
         try:
+            if signed_in.displaced is not None:
+                await record(self._vault, signed_in.displaced, "session_end", "another_person")
             await record(self._vault, signed_in.person, "signin")
         except BaseException:
             await work(end_session, issuer, signed_in.sid, reason="not_recorded")

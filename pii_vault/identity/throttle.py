@@ -55,8 +55,9 @@ def forgive(session: Session, *, account: bytes, address: bytes) -> None:
     """After success: the account starts afresh; the address gets back only this one try, so that a person with one
     valid login cannot clear a block of addresses between guesses at others.
     """
+    rows = _lock(session, sorted((account, address)))
     session.execute(delete(Throttle).where(Throttle.digest == account))
-    row = session.get(Throttle, address, with_for_update=True)
+    row = rows.get(address)
     if row is not None and row.failures:
         row.failures -= 1
         row.blocked_until = None  # a try that was checked met no pause: this one was set by the try itself
@@ -68,5 +69,9 @@ def _locked_rows(session: Session, counters: Sequence[Counter], *, now: datetime
     for digest in digests:
         values = {"digest": digest, "failures": 0, "changed_at": now}
         session.execute(insert(Throttle).values(values).on_conflict_do_nothing())
+    return _lock(session, digests)
+
+
+def _lock(session: Session, digests: Sequence[bytes]) -> dict[bytes, Throttle]:
     query = select(Throttle).where(Throttle.digest.in_(digests)).order_by(Throttle.digest).with_for_update()
     return {row.digest: row for row in session.scalars(query)}

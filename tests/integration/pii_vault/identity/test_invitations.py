@@ -208,3 +208,21 @@ async def test_staff_are_found_by_id_alias_and_login_within_their_shop(stage: St
 def test_tenant_ids_that_are_refused(tenant: str) -> None:
     with pytest.raises(InvalidTenantId):
         require_tenant_id(tenant)
+
+
+async def test_whoever_is_disabled_while_the_password_is_hashed_stays_out(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    member, keeper = invited(stage), stage.issuer.passwords
+    hashed = keeper.hash
+
+    def hash_slowly(password: str) -> str:
+        with stage.services.sessions.begin() as db:
+            set_enabled(db, member.staff_id, enabled=False, now=stage.clock())
+        return hashed(password)
+
+    monkeypatch.setattr(keeper, "hash", hash_slowly)
+    status, _ = await accept(stage, stage.browser(), member.secret)
+    assert status == 404
+    found = rows(stage.database, "SELECT state, password_hash FROM staff WHERE id = %s", member.staff_id)
+    assert found == [("disabled", None)]

@@ -254,6 +254,8 @@ async def test_another_person_in_the_same_browser_ends_the_session_before(stage:
     tokens = await crm.tokens(browser, first)
     await stage.sign_in(browser, second)
     assert (await crm.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
+    ends = "SELECT principal, decision FROM audit_detail WHERE verb = 'session_end'"
+    assert rows(stage.database, ends) == [(first.staff_id, "another_person")]
 
 
 @pytest.mark.parametrize(
@@ -278,7 +280,7 @@ async def test_form_needs_the_token_of_its_browser(stage: Stage) -> None:
     foreign = form_of(await other.get("/identity/signin"))
     await browser.get("/identity/signin")
     credentials = {"login": member.login, "password": PASSWORD, "next": ""}
-    for token in (foreign["form_token"], "", "0" * 64):
+    for token in (foreign["form_token"], "", "0" * 64, "ключ"):
         answer = await browser.submit("/identity/signin", credentials | {"form_token": token})
         assert answer.status_code == 403
 
