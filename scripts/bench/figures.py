@@ -60,6 +60,17 @@ class Figure:
     spent_us: dict[str, float] = field(default_factory=dict)
 
     @property
+    def spent_ratio(self) -> float | None:
+        """The limit's processor time over the figure's, the load client's included. It does not bind.
+
+        A machine that others keep busy moves it far less than `ratio`; on a quiet one the two come close.
+        """
+        if not self.spent_us:
+            return None
+        limit = sum(spent for who, spent in self.spent_us.items() if who.startswith("limit"))
+        return limit / (sum(self.spent_us.values()) - limit)
+
+    @property
     def bars(self) -> list[tuple[Bar, bool]]:
         return [(bar, bar.cleared(getattr(self, bar.measure))) for bar in BARS[self.name]]
 
@@ -82,6 +93,7 @@ class Figure:
             "requests": self.requests,
             "failures": self.failures,
             "spent_us": {who: round(spent, 2) for who, spent in self.spent_us.items()},
+            "spent_ratio": None if self.spent_ratio is None else round(self.spent_ratio, 3),
             "bars": [{"bar": str(bar), "holds": cleared} for bar, cleared in self.bars],
             "holds": self.holds,
         }

@@ -79,3 +79,8 @@ def test_every_promised_figure_is_listed() -> None:
     batches = {f"{verb}_{size}" for verb in ("tokenise", "reveal") for size in (1, 100, 1000)}
     assert set(NAMES) == batches | {"reveal_1000_cold", "webhook_to_card"}
     assert all(hasattr(from_rounds("tokenise_1", [a_round()]), bar.measure) for bars in BARS.values() for bar in bars)
+
+
+def test_processor_time_is_compared_without_counting_the_limits_twice() -> None:
+    assert from_rounds("reveal_1", [a_round()]).spent_ratio == pytest.approx(5 / 14)
+    assert from_latencies("webhook_to_card", [1.0], failures=0).spent_ratio is None
