@@ -85,7 +85,7 @@ async def accept(
     parties = None
     if delivery.action != "delete":
         parties = await prepare(vault, connection, draft)
-        await _require_tokenise(vault, principal, parties, request_id=request_id)
+        await _require_allowed(vault, principal, parties, request_id=request_id)
     act = _Act(vault, connection, delivery, draft=draft, parties=parties, digest=digest)
     for _ in range(ATTEMPTS):
         act.entry = new_entry(vault, principal, verb=VERB, purpose=PURPOSE, request_id=request_id, decision="allow")
@@ -109,11 +109,14 @@ async def _load_keys(vault: Vault, connection: Connection, subjects: Sequence[by
     return {place[0] for place in places if ciphers.get(place) is None}
 
 
-async def _require_tokenise(vault: Vault, principal: Principal, parties: Parties, *, request_id: str) -> None:
-    for class_id in {value.field_class.id for value in parties.values()}:
-        ruling = rule(vault, principal, purpose=PURPOSE, class_id=class_id, action=VERB)
+async def _require_allowed(vault: Vault, principal: Principal, parties: Parties, *, request_id: str) -> None:
+    """Taking in each class, and looking a person up by phone or email, are both asked of the policies."""
+    asked = {(class_id, "search") for class_id in parties.identity_classes()}
+    asked |= {(value.field_class.id, VERB) for value in parties.values()}
+    for class_id, action in asked:
+        ruling = rule(vault, principal, purpose=PURPOSE, class_id=class_id, action=action)
         if ruling.outcome != "allow":
-            await refuse(vault, principal, Forbidden(), verb=VERB, purpose=PURPOSE, request_id=request_id)
+            await refuse(vault, principal, Forbidden(), verb=action, purpose=PURPOSE, request_id=request_id)
 
 
 class _Act:

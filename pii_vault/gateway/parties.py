@@ -15,6 +15,7 @@ from pii_vault.vault import Vault
 
 RETENTION: Final = RETENTION_KEYS["other"]
 TEXT: Final = "text"
+IDENTITY: Final = ("phone", "email")  # by which a person is recognised
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +81,12 @@ class Parties:
 
     def identity_digests(self) -> list[bytes]:
         """Blind indexes of the phones and emails by which persons are matched."""
-        found = [party.digest(class_id) for party in self.people() for class_id in ("phone", "email")]
+        found = [party.digest(class_id) for party in self.people() for class_id in IDENTITY]
         return [digest for digest in found if digest is not None]
+
+    def identity_classes(self) -> set[str]:
+        """The classes by which somebody is looked up."""
+        return {class_id for class_id in IDENTITY for party in self.people() if party.digest(class_id) is not None}
 
 
 async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties:
@@ -111,7 +116,7 @@ async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties
 def _without_shared(draft: Draft) -> Mapping[str, Sequence[str]]:
     """The recipient's values but the buyer's own phone: it would make two persons of one number."""
     recipient, contact = draft.recipient or PersonDraft({}), draft.contact or PersonDraft({})
-    shared = {class_id for class_id in ("phone", "email") if recipient.first(class_id) == contact.first(class_id)}
+    shared = {class_id for class_id in IDENTITY if recipient.first(class_id) == contact.first(class_id)}
     return {class_id: values for class_id, values in recipient.values.items() if class_id not in shared}
 
 

@@ -2,12 +2,16 @@
 
 import asyncio
 import json
+import re
+import shutil
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pii_vault.errors import KeyServiceUnavailable, VaultError
+from pii_vault.access.compile import compile_matrix
+from pii_vault.errors import Forbidden, KeyServiceUnavailable, VaultError
 from pii_vault.gateway.connections import connect
 from pii_vault.gateway.errors import BrokenPayload, TenantSuspended, WrongSignature
 from pii_vault.gateway.registry import CONNECTORS
@@ -18,7 +22,7 @@ from tests.integration.pii_vault.gateway.conftest import ConnectedShop, Forwardi
 from tests.support import woocommerce
 from tests.support.fake_intake import FakeIntake
 from tests.support.postgres import Database
-from tests.support.vault import program, rows
+from tests.support.vault import POLICIES, program, rows
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -341,3 +345,20 @@ async def test_the_forwarder_delivers_what_was_accepted(
         await shop.send("order.created", woocommerce.order(126, buyer=woocommerce.buyer(24)))
         await forwarding.until(1)
     assert set(intake.orders) == {"126"}
+
+
+@pytest.mark.parametrize(("policy", "verb"), [("gateway-match", "search"), ("gateway-tokenise", "tokenise")])
+async def test_without_its_policy_the_gateway_takes_nobody_in(
+    vault: Vault, shop: ConnectedShop, vault_database: Database, tmp_path: Path, *, policy: str, verb: str
+) -> None:
+    policies = Path(shutil.copytree(POLICIES, tmp_path / "policies"))
+    file = policies / "access" / "services.cedar"
+    kept = [each for each in re.split(r"(?=@id)", file.read_text("utf-8")) if f'@id("{policy}")' not in each]
+    file.write_text("".join(kept), "utf-8")
+    vault.matrix = compile_matrix(policies)
+    with pytest.raises(Forbidden):
+        await shop.send("order.created", woocommerce.order(126, buyer=woocommerce.buyer(24)))
+    assert events(vault_database) == []
+    assert rows(vault_database, "SELECT count(*) FROM pii_value") == [(0,)]
+    recorded = rows(vault_database, "SELECT principal, verb, decision FROM audit_detail")
+    assert recorded == [("gateway", verb, "forbidden")]
