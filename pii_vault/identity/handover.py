@@ -11,7 +11,7 @@ without the secret, so a link with somebody else's code signs nobody in.
 
 import re
 from typing import Final
-from urllib.parse import urlencode
+from urllib.parse import quote, unquote, urlencode
 
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from fastapi import APIRouter, Request, Response
@@ -80,7 +80,7 @@ class ConsoleSide:
         # Lax, because the way back may have begun with a link in a letter; the secret alone opens nothing.
         answer.set_cookie(
             CONSOLE_ENTRY_COOKIE,
-            f"{secret}|{local_path(next)}",
+            f"{secret}|{quote(local_path(next))}",  # a header holds no letters but Latin ones
             max_age=_ENTRY_SECONDS,
             path="/",
             secure=True,
@@ -97,7 +97,7 @@ class ConsoleSide:
             await record(self._vault, taken, "session_end", "code_replayed")
         if not isinstance(taken, str):
             raise SigninExpired
-        answer = see_other(local_path(asked))
+        answer = see_other(local_path(unquote(asked)))
         set_cookie(answer, CONSOLE_COOKIE, taken)
         clear_cookie(answer, CONSOLE_ENTRY_COOKIE)
         return answer

@@ -63,3 +63,14 @@ async def test_handover_runs_out(stage: Stage) -> None:
     _, console, back = await handed_over(stage)
     stage.clock.forward(seconds=61)
     assert (await console.get(back)).status_code == 401
+
+
+async def test_an_address_in_cyrillic_is_asked_for_and_come_back_to(stage: Stage) -> None:
+    vault, console = stage.browser(), stage.browser(CONSOLE)
+    begun = await console.get("/signin?next=/audit?staff=%D0%9E%D0%BB%D1%8F%2526")
+    to_vault = begun.headers["location"].removeprefix(VAULT)
+    to_signin = await vault.get(to_vault)
+    await stage.sign_in(vault, stage.member("officer"), goes_to=query_of(to_signin.headers["location"])["next"])
+    back = (await vault.get(to_vault)).headers["location"]
+    done = await console.get(back.removeprefix(CONSOLE))
+    assert done.headers["location"] == "/audit?staff=%D0%9E%D0%BB%D1%8F%26"
