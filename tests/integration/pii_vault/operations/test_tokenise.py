@@ -223,3 +223,19 @@ async def test_nothing_is_sealed_under_a_key_that_was_not_stored(vault: Vault, v
         with pytest.raises(Busy):
             await take(vault, item("phone", "+79001112233", known.subject))
     assert rows(vault_database, "SELECT count(*) FROM pii_value") == [(1,)]
+
+
+async def test_values_are_kept_as_other_unless_the_caller_inside_says_statutory(
+    vault: Vault, vault_database: Database
+) -> None:
+    [first] = await take(vault, item("name", "Анна"))
+    bought = [item("phone", "+79001112233", first.subject)]
+    [second] = await tokenise(vault, program(), bought, request_id="r", group="statutory")
+    stored = "SELECT retention FROM pii_value ORDER BY created"
+    assert rows(vault_database, stored) == [(0,), (1,)]
+    assert rows(vault_database, "SELECT retention FROM dek ORDER BY retention") == [(0,), (1,)]
+    vault.deks.clear()
+    shown = await reveal(
+        vault, program(), purpose="order_processing", tokens=[first.token or "", second.token or ""], request_id="r"
+    )
+    assert [result.value for result in shown] == ["Анна", "+79001112233"]
