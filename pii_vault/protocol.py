@@ -1,4 +1,4 @@
-"""HTTP on both kinds of listener: limits on the request's head, and who the peer is by its certificate.
+"""HTTP on both kinds of listener: limits on a request's head and time, and who the peer is by its certificate.
 
 The peer is read from the TLS connection and stands in `scope["larets.peer"]`; no header can set it.
 """
@@ -16,7 +16,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PEER: Final = "larets.peer"
 HEAD_BYTES: Final = 32 * 1024
-HEAD_SECONDS: Final = 10.0
+REQUEST_SECONDS: Final = 20.0  # from the first byte of a request to its last
 
 
 class Peer(NamedTuple):
@@ -27,47 +27,52 @@ class Peer(NamedTuple):
 
 
 class LimitedProtocol(HttpToolsProtocol):
-    """Closes a connection whose request head is too long or does not arrive in time: it holds no worker."""
+    """Closes a connection whose request is too long in its head or too slow to arrive: it holds no worker."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
-        self._await_head()
+        self._head_done = False
+        self._arrival: asyncio.TimerHandle | None = None
+        self._await_request()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_arrived()
+        self._request_arrived()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self._head_timer is not None:
+        if not self._head_done:
             self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_timer is not None and self._head_bytes > HEAD_BYTES:
-            self._head_arrived()
+        if not self._head_done and self._head_bytes > HEAD_BYTES:
             self.send_400_response("Request head too large.")
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._await_head()
+        self._await_request()
 
     def on_headers_complete(self) -> None:
-        self._head_arrived()
+        self._head_done = True
         head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
         if head > HEAD_BYTES:
             message = "request head too large"  # the parser stops, uvicorn answers 400 and closes
             raise ValueError(message)
         super().on_headers_complete()
 
-    def _await_head(self) -> None:
-        if self._head_timer is None:
-            self._head_timer = self.loop.call_later(HEAD_SECONDS, self.transport.close)
-
-    def _head_arrived(self) -> None:
+    def on_message_complete(self) -> None:
+        self._request_arrived()
+        self._head_done = False
         self._head_bytes = 0
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        super().on_message_complete()
+
+    def _await_request(self) -> None:
+        if self._arrival is None:
+            self._arrival = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+
+    def _request_arrived(self) -> None:
+        if self._arrival is not None:
+            self._arrival.cancel()
+            self._arrival = None
 
 
 def peer_certificate_protocol(authorities: Mapping[str, Path]) -> type[LimitedProtocol]:

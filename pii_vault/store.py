@@ -180,6 +180,7 @@ LOST = (
     OSError,
     asyncpg.PostgresConnectionError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # a connection that was killed just before it was used
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
 )

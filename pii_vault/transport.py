@@ -31,6 +31,8 @@ KEEP_ALIVE_SECONDS: Final = 65
 DRAIN_SECONDS: Final = 20
 BACKLOG: Final = 1024
 MAX_CONNECTIONS: Final = 2000
+HANDSHAKE_SECONDS: Final = 10.0
+SHUTDOWN_SECONDS: Final = 3.0  # for a peer to say good-bye; who does not is cut off
 
 Application = Any  # an ASGI 3 callable
 Build = Callable[[], AbstractAsyncContextManager[Sequence[Application]]]
@@ -182,7 +184,7 @@ class _Worker:
             ticks = [asyncio.create_task(server.main_loop()) for server in servers]
             if channel is None:
                 for server, bound, context in zip(servers, sockets, self._contexts, strict=True):
-                    server.servers.append(await loop.create_server(server.protocol, sock=bound, ssl=context))
+                    server.servers.append(await loop.create_server(server.protocol, sock=bound, **_tls(context)))
             else:
                 loop.add_reader(channel, self._take, loop, servers, channel, stop)
             logger.info("worker %d serves", os.getpid())
@@ -219,10 +221,21 @@ class _Worker:
         self, loop: asyncio.AbstractEventLoop, servers: Sequence[_Server], number: int, accepted: socket.socket
     ) -> None:
         try:
-            await loop.connect_accepted_socket(servers[number].protocol, accepted, ssl=self._contexts[number])
+            await loop.connect_accepted_socket(servers[number].protocol, accepted, **_tls(self._contexts[number]))
         except (OSError, ssl.SSLError) as error:
             logger.info("a connection was refused: %s", type(error).__name__)
             accepted.close()
+
+
+def _tls(context: ssl.SSLContext | None) -> dict[str, Any]:
+    """Arguments for the event loop."""
+    if context is None:
+        return {}
+    return {
+        "ssl": context,
+        "ssl_handshake_timeout": HANDSHAKE_SECONDS,
+        "ssl_shutdown_timeout": SHUTDOWN_SECONDS,
+    }
 
 
 _tasks: set[asyncio.Task[None]] = set()  # the loop itself keeps only weak references

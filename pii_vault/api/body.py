@@ -1,6 +1,4 @@
-"""Request bodies, bounded in size and time while they are read."""
-
-import asyncio
+"""Request bodies, bounded in size while they are read. The protocol bounds the time (pii_vault/protocol.py)."""
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,7 +7,6 @@ from pii_vault.errors import BodyTooLarge, BrokenRequest
 from pii_vault.problems import problem
 
 MAX_BODY_BYTES = 1024 * 1024
-BODY_SECONDS = 15.0
 
 
 async def read_body(scope: Scope, receive: Receive) -> bytes:
@@ -17,7 +14,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
 
     Raises:
         BodyTooLarge: as soon as it is known, before the rest is read.
-        BrokenRequest: the client went away or was too slow.
+        BrokenRequest: the client went away.
     """
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
@@ -35,11 +32,7 @@ async def read_body(scope: Scope, receive: Receive) -> bytes:
 
 
 async def _next(receive: Receive) -> Message:
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            message = await receive()
-    except TimeoutError:
-        raise BrokenRequest("The body did not arrive in time. Send it without pauses.") from None
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise BrokenRequest("The connection ended before the body did.")
     return message
@@ -50,7 +43,7 @@ class _TooLargeError(Exception):
 
 
 class LimitedBodies:
-    """ASGI middleware: no application behind it reads more than the limit, or waits for ever."""
+    """ASGI middleware: no application behind it reads more than the limit."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -5,6 +5,7 @@ from collections.abc import Awaitable
 from pathlib import Path
 from typing import Any
 
+import asyncpg
 import msgspec
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -56,7 +57,7 @@ def build_service_pages(vault: Vault, authenticator: Authenticator, metrics_dir:
         await authenticator.caller(request.scope)
         try:
             note = await newest_note(vault.pool)
-        except store.GONE as error:
+        except (*store.GONE, asyncpg.PostgresError) as error:
             raise StoreUnavailable from error
         if note is None:
             raise NotFound("The audit log has no checkpoint yet. Ask again in a few seconds.")
@@ -78,7 +79,7 @@ async def _check(act: Awaitable[None]) -> str:
             await act
     except VaultError as error:
         return error.code
-    except (TimeoutError, *store.GONE):
+    except (*store.GONE, asyncpg.PostgresError):
         return "unavailable"
     return "ok"
 
