@@ -1,0 +1,75 @@
+"""The functions for batches do what their single twins do: same spellings, same refusals."""
+
+import os
+
+import pytest
+
+from pii_vault.core.envelope import open_sealed, seal, value_aad, value_opener
+from pii_vault.core.primitives import AesGcmCipher, new_key
+from pii_vault.core.tokens import (
+    new_subject_text,
+    new_token_text,
+    parse_token,
+    parse_tokens,
+    subject_writer,
+    token_writer,
+)
+from pii_vault.errors import MalformedToken, TamperedCiphertext, UnknownSuite
+
+BITS = [bytes(16), b"\xff" * 16, *(os.urandom(16) for _ in range(50))]
+CLASSES = ("phone", "birth_date")
+
+
+def damaged(token: str) -> list[str]:
+    """Texts close to a token that are none."""
+    texts = [
+        token[:at] + other + token[at + 1 :]
+        for at in range(4, len(token))
+        for other in "0zi_+ жA"
+        if other != token[at]
+    ]
+    return [*texts, token + "0", token[:-1], " " + token, token + "\n", token.upper(), token[4:], "", "tok_", "é" * 40]
+
+
+def test_texts_are_spelled_alike() -> None:
+    for class_id in CLASSES:
+        write = token_writer(class_id, tenant="demo")
+        assert [write(bits) for bits in BITS] == [new_token_text(class_id, tenant="demo", bits=bits) for bits in BITS]
+    write = subject_writer(tenant="demo")
+    assert [write(bits) for bits in BITS] == [new_subject_text(bits, tenant="demo") for bits in BITS]
+
+
+def test_tokens_are_read_alike() -> None:
+    texts = [new_token_text(class_id, tenant="demo", bits=bits) for class_id in CLASSES for bits in BITS]
+    texts += [*damaged(texts[7]), new_token_text("phone", tenant="other", bits=BITS[3])]
+    for text, parsed in zip(texts, parse_tokens(texts, tenant="demo"), strict=True):
+        try:
+            token = parse_token(text, tenant="demo")
+        except MalformedToken:
+            assert parsed is None, text
+        else:
+            assert parsed == (token.class_id, token.bits)
+
+
+def test_a_sealed_value_opens_in_its_own_place_only() -> None:
+    cipher, subject, token = AesGcmCipher(new_key()), os.urandom(16), os.urandom(16)
+    place = value_aad(tenant_key=7, subject=subject, class_key=2, token=token)
+    blob = seal(cipher, b"value", aad=place)
+    open_value = value_opener(tenant_key=7)
+    assert open_value(cipher, blob, subject, 2, token) == open_sealed(cipher, blob, aad=place) == b"value"
+    for attempt in (
+        (AesGcmCipher(new_key()), blob, subject, 2, token),
+        (cipher, blob, os.urandom(16), 2, token),
+        (cipher, blob, subject, 3, token),
+        (cipher, blob, subject, 2, os.urandom(16)),
+        (cipher, blob, subject[:15], 2, token),
+        (cipher, blob[:-1], subject, 2, token),
+        (cipher, blob[:-1] + bytes([blob[-1] ^ 1]), subject, 2, token),
+        (cipher, b"", subject, 2, token),
+    ):
+        with pytest.raises(TamperedCiphertext):
+            open_value(*attempt)
+    with pytest.raises(TamperedCiphertext):
+        value_opener(tenant_key=8)(cipher, blob, subject, 2, token)
+    with pytest.raises(UnknownSuite):
+        open_value(cipher, b"\x09" + blob[1:], subject, 2, token)
