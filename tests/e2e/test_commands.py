@@ -5,8 +5,6 @@ import json
 import os
 import signal
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,28 +14,14 @@ from scripts.local.instance import Instance, Ports
 from scripts.local.processes import SERVICES, running
 from scripts.local.sockets import free_ports
 from tests.e2e import E2E
+from tests.e2e.command import larets, told
 from tests.support.instance import World, service_of
 
 pytestmark = E2E
 
 
-def larets(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    environment = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    return subprocess.run(  # noqa: S603  the project's own command
-        [sys.executable, "-m", "scripts.main", *words],
-        env=environment | {"LARETS_HOME": str(home)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-
-
 def answer(world: World, *words: str) -> dict[str, object]:
-    """What a command for programs printed; it held."""
-    done = larets(world.instance.home, *words)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return dict(told(world.instance.home, *words))
 
 
 @pytest.fixture
@@ -56,6 +40,7 @@ def pids(world: World) -> dict[str, int]:
 
 def test_up_on_a_running_instance_changes_nothing_and_reports(world: World) -> None:
     before = pids(world)
+    assert set(before) == {service.name for service in SERVICES}
     first, second = (larets(world.instance.home, "up") for _ in range(2))
     assert (first.returncode, second.returncode) == (0, 0), first.stderr + second.stderr
     assert "(it was already)" in second.stderr
@@ -93,7 +78,7 @@ def test_up_waits_for_no_other_up(nowhere: Instance) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         done = larets(nowhere.home, "up")
     assert done.returncode == 1
-    assert "another `larets up` is at work" in done.stderr
+    assert "at work on this instance" in done.stderr
 
 
 def test_ports_of_a_running_instance_are_not_moved(world: World) -> None:
@@ -103,7 +88,7 @@ def test_ports_of_a_running_instance_are_not_moved(world: World) -> None:
     assert json.loads((world.instance.home / "instance.json").read_text())["ports"]["crm"] == world.instance.ports.crm
 
 
-@pytest.mark.parametrize("command", [("status",), ("smoke",), ("down",), ("dev", "token", "--as", "sales")])
+@pytest.mark.parametrize("command", [("status",), ("smoke",), ("dev", "token", "--as", "sales")])
 def test_without_an_instance_each_command_says_to_run_make_up(tmp_path: Path, command: tuple[str, ...]) -> None:
     done = larets(tmp_path, *command)
     assert done.returncode == 1
@@ -113,25 +98,25 @@ def test_without_an_instance_each_command_says_to_run_make_up(tmp_path: Path, co
 
 
 def test_status_says_what_runs_and_fails_when_something_does_not(world: World) -> None:
-    told = answer(world, "status", "--json")
-    assert isinstance(told["private"], dict)
-    assert isinstance(told["public"], dict)
-    assert {"url", "gateway_url", "database_url", "logs", "data", "pids"} <= set(told["private"])
-    assert set(told["private"]["pids"]) == {"vault", "vault-worker", "postgres"}
-    assert set(told["public"]["pids"]) == {"app", "app-worker", "postgres"}
-    assert isinstance(told["demo"], dict)
-    assert told["demo"]["inbound"]["woocommerce"].startswith(world.instance.hooks_origin)
+    reply = answer(world, "status", "--json")
+    assert isinstance(reply["private"], dict)
+    assert isinstance(reply["public"], dict)
+    assert {"url", "gateway_url", "database_url", "logs", "data", "pids"} <= set(reply["private"])
+    assert set(reply["private"]["pids"]) == {"vault", "vault-worker", "postgres"}
+    assert set(reply["public"]["pids"]) == {"app", "app-worker", "postgres"}
+    assert isinstance(reply["demo"], dict)
+    assert reply["demo"]["inbound"]["woocommerce"].startswith(world.instance.hooks_origin)
     with world.without("app-worker"):
         assert larets(world.instance.home, "status").returncode == 1
 
 
 def test_smoke_tells_the_whole_story(world: World) -> None:
-    told = answer(world, "smoke", "--json")
-    assert told["seen_by"] == {"sales": "value", "marketer": "mask", "warehouse": "denied"}
-    assert told["audit_verified"] is True
-    assert isinstance(told["tokens"], list)
-    assert all(str(token).startswith("tok_") for token in told["tokens"])
-    assert isinstance(told["webhook_to_card_ms"], float)
+    reply = answer(world, "smoke", "--json")
+    assert reply["seen_by"] == {"sales": "value", "marketer": "mask", "warehouse": "denied"}
+    assert reply["audit_verified"] is True
+    assert isinstance(reply["tokens"], list)
+    assert all(str(token).startswith("tok_") for token in reply["tokens"])
+    assert isinstance(reply["webhook_to_card_ms"], float)
 
 
 def test_smoke_fails_when_the_vault_does_not_answer(world: World) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import shutil
+import ssl
 import tempfile
 import time
 import warnings
@@ -28,6 +29,7 @@ from scripts.local import postgres
 from scripts.local.databases import start_cluster
 from scripts.local.demo import seed, shop_of
 from scripts.local.instance import CONTOURS, Contour, Instance, Ports
+from scripts.local.pki import Authority
 from scripts.local.processes import SERVICES, Service, start, stop, wait_until
 from scripts.local.shop import Buyer, Shop, buyer, order
 from scripts.local.sockets import free_ports
@@ -86,6 +88,14 @@ class World:
             session = store.begin(db, staff_id=staff_id, device="test", policy=self.issuer.policy, now=now)
             return access_token(self.issuer, session, audience="vault", client_id=DEV_CLIENT, now=now - age)
 
+    def cookie(self, staff_id: str, audience: Literal["vault", "console"] = "vault") -> str:
+        """The Cookie header of a genuine session at one of the vault's hosts."""
+        now = self.issuer.now()
+        with self.issuer.sessions.begin() as db:
+            session = store.begin(db, staff_id=staff_id, device="test", policy=self.issuer.policy, now=now)
+            given = store.give_cookie(db, session, audience=audience, now=now)
+        return f"__Host-larets_{audience}={given.cookie}"
+
     # -- orders --------------------------------------------------------------------------------------------------
     @property
     def shop(self) -> Shop:
@@ -125,6 +135,29 @@ class World:
 
     def crm(self, **options: Any) -> httpx.Client:
         return _client(f"http://127.0.0.1:{self.instance.ports.crm}", self.instance.crm_origin, **options)
+
+    def peer(self, name: str | None, contour: Contour = "private", **options: Any) -> httpx.Client:
+        """A client of the service listener with this certificate of the contour's authority, or with none."""
+        return self._mutual(self.instance.ports.service, "private", name, contour, options)
+
+    def intake(self, name: str | None, contour: Contour = "private", **options: Any) -> httpx.Client:
+        """The same for the public contour's intake listener."""
+        return self._mutual(self.instance.ports.intake, "public", name, contour, options)
+
+    def _mutual(
+        self, port: int, server: Contour, name: str | None, contour: Contour, options: dict[str, Any]
+    ) -> httpx.Client:
+        context = ssl.create_default_context(cafile=str(self.instance.tls(server) / "ca.crt"))
+        if name is not None:
+            certificate = self.instance.tls(contour) / f"{name}.crt"
+            context.load_cert_chain(certificate, self.instance.secrets(contour) / f"{name}.key")
+        return httpx.Client(
+            base_url=f"https://127.0.0.1:{port}", verify=context, trust_env=False, timeout=20, **options
+        )
+
+    def authority(self, contour: Contour) -> Authority:
+        """The contour's own authority, to sign what the product would not."""
+        return Authority(contour, certificates=self.instance.tls(contour), secrets=self.instance.secrets(contour))
 
     def reveal(self, bearer: str, *tokens: str, purpose: str = "order_processing") -> httpx.Response:
         with self.vault(headers={"authorization": f"Bearer {bearer}"}) as client:
