@@ -10,10 +10,9 @@ from starlette.types import ASGIApp
 
 from app.compose import build_browser, build_intake, build_services
 from app.config import AppSettings
-from app.kit import logs
 from app.witness.endpoints import build_witness
 from app.witness.keys import WitnessKeyProblem
-from pii_vault.client import Listener, ServerTls, TransportProblem, serve_listeners
+from pii_vault.client import Listener, ServerTls, TransportProblem, configure_logging, serve_listeners
 
 logger = logging.getLogger(__name__)
 
@@ -31,7 +30,7 @@ async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]
 
 
 def serve(settings: AppSettings) -> None:
-    logs.configure(settings.log_level)
+    configure_logging(settings.log_level)
     tls = ServerTls(settings.intake_cert, settings.intake_key, {"private": settings.private_ca})
     listeners = [Listener(settings.browser_bind), Listener(settings.intake_bind, tls)]
     serve_listeners(listeners, lambda: applications(settings))

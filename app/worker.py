@@ -15,11 +15,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import AppSettings, database_address
 from app.intake import repository as intake
-from app.kit import idempotency, logs
+from app.kit import idempotency
 from app.kit.clock import Clock, utc_now
 from app.kit.db import Database, make_engine
 from app.signin import sessions
 from app.tenants import service as tenants
+from pii_vault.client import configure_logging
 
 logger = logging.getLogger(__name__)
 
@@ -109,7 +110,7 @@ def main() -> int:
         for entry in error.errors(include_input=False, include_url=False):
             sys.stderr.write(f"app worker: error: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}\n")
         return 2
-    logs.configure(settings.log_level)
+    configure_logging(settings.log_level)
     asyncio.run(run(settings))
     return 0
 

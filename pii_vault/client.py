@@ -45,6 +45,7 @@ from pii_vault.core.decoded import iter_decoded
 from pii_vault.core.detect import Finding, find_personal_data
 from pii_vault.core.tokens import Token, new_id, parse_subject_shape, parse_token_shape
 from pii_vault.errors import VaultError
+from pii_vault.logs import configure as configure_logging
 from pii_vault.operations.items import FoundSubject, RevealResult, TokeniseItem, TokeniseResult
 from pii_vault.transport import (
     Listener,
@@ -78,6 +79,7 @@ __all__ = [
     "VaultUnreachable",
     "VerifierKey",
     "client_tls",
+    "configure_logging",
     "cosign",
     "decode_base64",
     "find_personal_data",

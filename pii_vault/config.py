@@ -64,7 +64,7 @@ class VaultSettings(BaseSettings):
         if plain:
             message = f"{', '.join(plain)} must be https:// in {self.environment}"
             raise ValueError(message)
-        if self.key_service == "local" and self.local_keyring != "accepted":
+        if self.local_keyring != "accepted":
             message = (
                 f"the local keyring is not meant for {self.environment}: use a key service, "
                 "or accept the risk with LARETS_VAULT_LOCAL_KEYRING=accepted"
@@ -84,7 +84,7 @@ def load_settings() -> VaultSettings:
         SettingsProblem: a setting is missing, unknown or too weak for the environment.
     """
     try:
-        return VaultSettings()  # type: ignore[call-arg]  # the fields come from the environment
+        return VaultSettings()  # the fields come from the environment
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, item['loc'])) or 'settings'}: {item['msg']}" for item in error.errors()]
         raise SettingsProblem("; ".join(lines)) from None

@@ -5,6 +5,7 @@ import typer
 from scripts.local import postgres
 from scripts.local.instance import CONTOURS, exists, load
 from scripts.local.processes import stop
+from scripts.local.start import alone
 from scripts.voice import say
 
 cli = typer.Typer()
@@ -17,9 +18,10 @@ def down() -> None:
         say("nothing was running")
         return
     instance = load()
-    stopped = stop(instance)
-    for contour in CONTOURS:
-        if postgres.running(instance.postgres(contour)):
-            postgres.stop(instance.postgres(contour))
-            stopped.append(f"{contour} PostgreSQL")
+    with alone(instance):
+        stopped = stop(instance)
+        for contour in CONTOURS:
+            if postgres.running(instance.postgres(contour)):
+                postgres.stop(instance.postgres(contour))
+                stopped.append(f"{contour} PostgreSQL")
     say(f"stopped: {', '.join(stopped)}" if stopped else "nothing was running")

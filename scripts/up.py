@@ -28,6 +28,9 @@ def up(
     instance = _with_ports(load_or_create(), port_base)
     contours: tuple[Contour, ...] = CONTOURS if contour == "both" else ("private",)
     with alone(instance):
+        if contours != instance.contours:
+            instance = replace(instance, contours=contours)
+            instance.save()
         began = bring_up(instance, contours, say=lambda step: say(f"  {step} …"))
         say(f"  running after {time.monotonic() - started:.1f} s{'' if began else ' (it was already)'}")
         if contour == "both":

@@ -11,9 +11,7 @@ def run() -> None:
     if not url:
         message = "no database address: pass the owner's URL with -x url=…"
         raise SystemExit(message)
-    engine = create_engine(
-        str(url).replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool
-    )
+    engine = create_engine(str(url).replace("postgresql://", "postgresql+psycopg://", 1), poolclass=pool.NullPool)
     with engine.connect() as connection:
         connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         context.configure(connection=connection, transaction_per_migration=False)

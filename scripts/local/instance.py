@@ -56,6 +56,7 @@ class Instance:
     home: Path
     ports: Ports
     vault_workers: int = 2
+    contours: tuple[Contour, ...] = CONTOURS  # what `up` was last asked to run
 
     # -- folders -------------------------------------------------------------------------------------------------
     def data(self, contour: Contour) -> Path:
@@ -216,7 +217,7 @@ class Instance:
 
     def save(self) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
-        content = {"ports": asdict(self.ports), "vault_workers": self.vault_workers}
+        content = {"ports": asdict(self.ports), "vault_workers": self.vault_workers, "contours": self.contours}
         write_whole(self.home / "instance.json", json.dumps(content, indent=2) + "\n")
 
 
@@ -235,7 +236,7 @@ def load() -> Instance:
         message = "no local instance yet: run `make up` first"
         raise InstanceProblem(message)
     content = json.loads((home() / "instance.json").read_text())
-    return Instance(home(), Ports(**content["ports"]), content["vault_workers"])
+    return Instance(home(), Ports(**content["ports"]), content["vault_workers"], tuple(content["contours"]))
 
 
 def load_or_create() -> Instance:

@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def start(instance: Instance, service: Service) -> psutil.Process:
     environment |= own | {"PYTHONUNBUFFERED": "1", "PYTHONDONTWRITEBYTECODE": ""}
     environment["TMPDIR"] = str(instance.temporary(service.contour))
     log = instance.logs(service.contour) / f"{service.name}.log"
-    with log.open("ab") as output:
+    with log.open("ab") as output, _uninterrupted():
         started = subprocess.Popen(
             [sys.executable, "-m", service.module],
             stdin=subprocess.DEVNULL,
@@ -72,10 +73,20 @@ def start(instance: Instance, service: Service) -> psutil.Process:
             cwd=instance.data(service.contour),
             start_new_session=True,
         )
-    process = psutil.Process(started.pid)
-    note = {"pid": started.pid, "started": process.create_time()}
-    pid_file(instance, service).write_text(json.dumps(note))
+        process = psutil.Process(started.pid)
+        note = {"pid": started.pid, "started": process.create_time()}
+        pid_file(instance, service).write_text(json.dumps(note))
     return process
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl+C waits: between the start of a process and its note, it would leave one that nobody knows."""
+    blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
 
 
 def stop(instance: Instance, services: Sequence[Service] = SERVICES, *, patience: float = 15.0) -> list[str]:

@@ -32,7 +32,7 @@ def alone(instance: Instance) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            message = "another `larets up` is at work on this instance: wait for it to end"
+            message = "another `larets up` or `down` is at work on this instance: wait for it to end"
             raise InstanceProblem(message) from None
         yield
 

@@ -1,7 +1,5 @@
 """Cursors, ETags, sealing, and what logs keep quiet about."""
 
-import logging
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,9 +11,7 @@ from starlette.requests import Request
 from app.errors import AppError, InvalidCursor, VersionMismatch, VersionRequired, default_detail
 from app.kit.cursor import decode_cursor, encode_cursor, page_of
 from app.kit.etag import required_version
-from app.kit.logs import QuietFormatter
 from app.signin.sealing import SealBroken, Sealer, read_secret
-from tests.support.persons import person
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOMENTS = st.integers(min_value=0, max_value=2**52).map(lambda micros: EPOCH + timedelta(microseconds=micros))
@@ -80,16 +76,6 @@ def test_a_short_secret_is_refused(tmp_path: Path) -> None:
     path.write_text("short\n")
     with pytest.raises(ValueError, match="at least 32"):
         read_secret(path)
-
-
-def test_a_logged_exception_keeps_its_message_to_itself() -> None:
-    try:
-        int(person(1).phone + "x")
-    except ValueError:
-        record = logging.LogRecord("app", logging.ERROR, "x.py", 1, "failed", None, sys.exc_info())
-    line = QuietFormatter("%(message)s").format(record)
-    assert "ValueError" in line
-    assert person(1).phone not in line
 
 
 def _all_errors(base: type[AppError]) -> list[type[AppError]]:
