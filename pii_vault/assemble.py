@@ -16,6 +16,7 @@ from pii_vault.keys.local import LocalKeyring
 from pii_vault.keys.service import KeyService
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
+from pii_vault.operations.rows import RowLoader
 from pii_vault.vault import Vault, utc_now
 
 DEK_CACHE_ITEMS = 100_000  # about 60 MB in a full worker
@@ -66,6 +67,7 @@ async def open_vault(
             purposes={purpose.id: purpose.title for purpose in matrix.purposes.values()},
             audit=audit,
             deks=DekCache(DEK_CACHE_ITEMS, DEK_CACHE_SECONDS),
+            rows=RowLoader(pool),
             index_keys=IndexKeys(keys),
             tenants=Tenants(pool),
             budgets=budgets,

@@ -1,6 +1,6 @@
 """What every operation of the vault needs, in one object. Built by `main.py`, by `worker.py` and by tests."""
 
-import uuid
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pii_vault.keys.service import KeyService
     from pii_vault.operations.budget import Budgets
     from pii_vault.operations.caches import IndexKeys, Tenants
+    from pii_vault.operations.rows import RowLoader
 
 
 def utc_now() -> datetime:
@@ -24,7 +25,7 @@ def utc_now() -> datetime:
 
 def new_request_id() -> str:
     """Names one request in the log, the audit record and the answer."""
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 @dataclass(slots=True)
@@ -41,6 +42,7 @@ class Vault:
     purposes: "dict[str, dict[str, str]]"  # id → {ru, en} titles
     audit: "AuditCommitter"
     deks: "DekCache"
+    rows: "RowLoader"
     index_keys: "IndexKeys"
     tenants: "Tenants"
     budgets: "Budgets"

@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pii_vault import store
 from pii_vault.access.cells import Outcome
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import FieldClass, mask
@@ -51,7 +50,7 @@ async def reveal(
     await require_purpose(vault, principal, verb=action, purpose=purpose, request_id=request_id)
     parsed = parse_tokens(tokens, tenant=principal.tenant)
     bits = list({token[1] for token in parsed if token is not None})
-    rows = await store.fetch(vault.pool, store.FETCH_VALUES, bits, tenant_key)
+    rows = await vault.rows.fetch(tenant_key, bits)
     ways = _Ways(vault, principal, purpose, action)
     looked = _look(rows, ways)
     try:

@@ -1,0 +1,78 @@
+"""Rows of values for many small requests by one statement.
+
+While a statement is under way, the requests that come meanwhile wait together, and the next statement serves all of
+them. Alone a request waits for nobody; under load the round trips are shared, and so is their cost.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from pii_vault import store
+from pii_vault.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    import asyncpg
+
+IN_FLIGHT = 2
+SMALL = 100  # tokens of a request that shares; a larger one is a statement of its own
+MOST = 1000  # tokens of one statement
+
+_Waiting = tuple[Sequence[bytes], "asyncio.Future[list[Any]]"]
+
+
+class RowLoader:
+    """store.FETCH_VALUES, shared by the requests of one event loop. Tenants never share a statement."""
+
+    def __init__(self, pool: "asyncpg.Pool") -> None:
+        self._pool = pool
+        self._waiting: dict[int, list[_Waiting]] = {}  # by tenant, first come first
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def fetch(self, tenant_key: int, tokens: Sequence[bytes]) -> list[Any]:
+        """The rows of these tokens, as far as they exist in the tenant. Raises StoreUnavailable."""
+        if len(tokens) > SMALL:
+            return await store.fetch(self._pool, store.FETCH_VALUES, tokens, tenant_key)
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Any]] = loop.create_future()
+        self._waiting.setdefault(tenant_key, []).append((tokens, future))
+        if len(self._running) < IN_FLIGHT:
+            task = loop.create_task(self._serve())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+        return await future
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            tenant_key, group = self._take()
+            wanted = list({token for tokens, _ in group for token in tokens})
+            try:
+                rows = await store.fetch(self._pool, store.FETCH_VALUES, wanted, tenant_key)
+            except Exception as error:  # noqa: BLE001  whatever it is, no request may be left without an answer
+                _fail(group, error)
+                continue
+            except BaseException:  # the loop is being closed
+                _fail(group, StoreUnavailable())
+                raise
+            found = {row[0]: row for row in rows}
+            for tokens, future in group:
+                if not future.done():
+                    future.set_result([found[token] for token in tokens if token in found])
+
+    def _take(self) -> tuple[int, list[_Waiting]]:
+        """The tenant that has waited longest, and as many of its requests as one statement bears."""
+        tenant_key = next(iter(self._waiting))
+        waiting = self._waiting.pop(tenant_key)
+        size = 0
+        for count, (tokens, _) in enumerate(waiting):
+            size += len(tokens)
+            if size > MOST and count:
+                self._waiting[tenant_key] = waiting[count:]
+                return tenant_key, waiting[:count]
+        return tenant_key, waiting
+
+
+def _fail(group: Sequence[_Waiting], error: Exception) -> None:
+    for _, future in group:
+        if not future.done():
+            future.set_exception(error)
