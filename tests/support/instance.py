@@ -235,17 +235,24 @@ def running_world() -> Iterator[World]:
     try:
         with quiet_children():
             bring_up(instance, CONTOURS, say=lambda _: None)
-        demo = seed(instance)
-        issuer = _open_identity(instance)
-        try:
-            yield World(instance, demo, issuer)
-        finally:
-            issuer.sessions.kw["bind"].dispose()
+        seed(instance)
+        with attached(instance) as world:
+            yield world
     finally:
         stop(instance)
         for contour in CONTOURS:
             postgres.stop(instance.postgres(contour), mode="immediate")
         shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def attached(instance: Instance) -> Iterator[World]:
+    """An instance that runs already and has its demo shop."""
+    issuer = _open_identity(instance)
+    try:
+        yield World(instance, instance.demo, issuer)
+    finally:
+        issuer.sessions.kw["bind"].dispose()
 
 
 def _open_identity(instance: Instance) -> OpenIdentity:
