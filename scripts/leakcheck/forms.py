@@ -31,10 +31,16 @@ _ICAO: Final = _SYSTEM_B | {
 }  # fmt: skip
 
 
+# What maps, visas and mail providers write, and what shops' address makers do.
+_BGN: Final = _ICAO | {ord("й"): "y", ord("ъ"): "", ord("ю"): "yu", ord("я"): "ya"}
+_URL: Final = _BGN | {ord("х"): "h", ord("ц"): "c", ord("щ"): "sch"}
+_GERMAN: Final = _URL | {ord("й"): "j", ord("ю"): "ju", ord("я"): "ja"}
+
+
 def transliterations(text: str) -> set[str]:
-    """Both usual Russian transliterations, lower case; the text itself when it has no Cyrillic is not one."""
+    """The usual Russian transliterations, lower case; the text itself when it has no Cyrillic is not one."""
     lowered = text.lower()
-    return {lowered.translate(_SYSTEM_B), lowered.translate(_ICAO)} - {lowered}
+    return {lowered.translate(system) for system in (_SYSTEM_B, _ICAO, _BGN, _URL, _GERMAN)} - {lowered}
 
 
 def spellings(value: str) -> set[str]:
