@@ -21,6 +21,14 @@ VERBS: Final[Words] = {
     "second_factor": ("Вход: второй фактор", "Sign-in: second factor"),
     "session_end": ("Конец сеанса", "Session ended"),
     "invitation": ("Приглашение", "Invitation"),
+    "staff_invite": ("Сотрудник приглашён", "Staff invited"),
+    "staff_role": ("Роль сотрудника", "Staff role"),
+    "staff_disable": ("Сотрудник отключён", "Staff disabled"),
+    "staff_enable": ("Сотрудник включён", "Staff enabled"),
+    "second_factor_reset": ("Сброс второго фактора", "Second factor reset"),
+    "tenant_create": ("Магазин создан", "Shop created"),
+    "tenant_suspend": ("Магазин приостановлен", "Shop suspended"),
+    "tenant_resume": ("Магазин возобновлён", "Shop resumed"),
 }
 ACTIONS: Final[Words] = {
     "reveal": ("Видеть значение", "See the value"),
@@ -42,6 +50,10 @@ DECISIONS: Final[Words] = {
     "locked_out": ("Приостановлено", "Locked out"),
     "ended_by_person": ("Завершён самим", "Ended by the person"),
     "code_replayed": ("Повтор кода", "Code replayed"),
+    "wrong_signature": ("Чужая подпись", "Wrong signature"),
+    "broken_payload": ("Испорченная посылка", "Broken delivery"),
+    "body_too_large": ("Слишком большая посылка", "Delivery too large"),
+    "tenant_suspended": ("Магазин приостановлен", "Shop suspended"),
 }
 SHOWN: Final = ("Показано", "Shown")  # a reveal that was allowed
 OUTCOMES: Final[Words] = {
