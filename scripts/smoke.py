@@ -17,7 +17,7 @@ cli = typer.Typer()
 
 EXPECTED: Final = {"sales": "value", "marketer": "mask", "warehouse": "denied"}
 FIRST_NUMBER: Final = 100_000
-NUMBERS: Final = 900_000_000
+NUMBERS: Final = 200_000_000  # the ids of its lines are ten times as large, and must stay ids that a shop has
 
 
 @cli.command()
