@@ -86,7 +86,7 @@ def value_opener(*, tenant_key: int) -> Callable[[ValueCipher, bytes, bytes, int
 
     def open_value(cipher: ValueCipher, blob: bytes, subject: bytes, class_key: int, token: bytes) -> bytes:
         header = blob[:2]
-        if header != headers[cipher.suite] or len(subject) != _ID_BYTES or len(token) != _ID_BYTES:
+        if header != headers[cipher.suite] or len(subject) + len(token) != 2 * _ID_BYTES:
             raise UnknownSuite if len(blob) >= OVERHEAD_BYTES else TamperedCiphertext
         aad = pack(header, tenant_key, subject, class_key, token)
         try:

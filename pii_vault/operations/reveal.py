@@ -1,14 +1,15 @@
 """Token → value or mask. Nothing is returned before its audit record is committed."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from pii_vault.access.cells import Outcome
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import FieldClass, mask
 from pii_vault.core.envelope import value_opener
+from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import parse_tokens
 from pii_vault.errors import BudgetExceeded, TamperedCiphertext, UnknownClass
 from pii_vault.operations.access import Counts, new_entry, refuse, require_purpose, rule, tally
@@ -49,18 +50,23 @@ async def reveal(
     tenant_key = await vault.tenants.key(principal.tenant)
     await require_purpose(vault, principal, verb=action, purpose=purpose, request_id=request_id)
     parsed = parse_tokens(tokens, tenant=principal.tenant)
-    bits = list({token[1] for token in parsed if token is not None})
-    rows = await vault.rows.fetch(tenant_key, bits)
-    ways = _Ways(vault, principal, purpose, action)
-    looked = _look(rows, ways)
+    asked = {each for each in parsed if each is not None}
+    rows = await vault.rows.fetch(tenant_key, [bits for _, bits in asked])
+    opened = _Opened(asked, _Ways(vault, principal, purpose, action), tenant_key)
+    cold = opened.add(rows, vault.deks.get)
+    if cold:
+        places = {(row[1], row[3]) for row in cold}
+        ciphers = await load_ciphers(vault, principal.tenant, tenant_key, places)
+        opened.refuse(opened.add(cold, lambda *place: ciphers.get(place)), ciphers)
     try:
         await vault.budgets.charge(
-            vault.pool, principal, tenant_key=tenant_key, action="reveal", count=len(looked.exposed)
+            vault.pool, principal, tenant_key=tenant_key, action="reveal", count=len(opened.exposed)
         )
     except BudgetExceeded as error:
         await refuse(vault, principal, error, verb=action, purpose=purpose, request_id=request_id)
-    ciphers = await load_ciphers(vault, principal.tenant, tenant_key, looked.places)
-    results, counts = _answer(parsed, _open(rows, ways, ciphers, tenant_key), request_id)
+    counts = opened.counts(malformed=parsed.count(None))
+    if "tampered_ciphertext" in counts:
+        logger.error("integrity: request %s met ciphertexts that do not belong to their rows", request_id)
     entry = new_entry(
         vault,
         principal,
@@ -69,13 +75,18 @@ async def reveal(
         request_id=request_id,
         decision="allow" if "value" in counts else "mask" if "mask" in counts else "deny",
         counts=counts,
-        subjects=looked.subjects,
+        subjects=opened.subjects,
     )
     await vault.audit.commit(entry)
-    return results
+    get = opened.results.get
+    return [_MALFORMED if each is None else get(each) or _absent(vault, each[0]) for each in parsed]
 
 
-@dataclass(frozen=True, slots=True)
+def _absent(vault: Vault, class_id: str) -> RevealResult:
+    return _UNKNOWN if class_id in vault.classes else _UNKNOWN_CLASS
+
+
+@dataclass(slots=True)
 class _Way:
     """What happens to values of one class whose subject is in one state. `answer` is for all at once, unopened."""
 
@@ -83,6 +94,7 @@ class _Way:
     field_class: FieldClass | None
     outcome: Outcome
     answer: RevealResult | None = None
+    met: int = 0  # rows that went this way
 
 
 class _Ways(dict[tuple[int, bytes], _Way]):
@@ -103,7 +115,7 @@ class _Ways(dict[tuple[int, bytes], _Way]):
         try:
             field_class = self._vault.classes.by_key(class_key)
         except UnknownClass:
-            return _Way(_NO_CLASS, None, "deny", _UNKNOWN_CLASS)
+            return _Way(_NO_CLASS, None, "deny", _UNKNOWN_CLASS)  # no text names this class
         if state not in (ACTIVE, BLOCKED):
             return _Way(field_class.id, field_class, "deny", _ERASED)
         ruling = rule(
@@ -120,69 +132,81 @@ class _Ways(dict[tuple[int, bytes], _Way]):
         return _Way(field_class.id, field_class, ruling.outcome)
 
 
-@dataclass(slots=True)
-class _Looked:
-    """Whom the rows concern, whose full values they would show, and which keys that takes."""
+class _Opened:
+    """The rows of a request, opened as far as they may be. One pass, as each row of a batch is paid for here."""
 
-    subjects: set[bytes] = field(default_factory=set)
-    exposed: set[bytes] = field(default_factory=set)
-    places: set[Place] = field(default_factory=set)
+    def __init__(self, asked: set[Asked], ways: _Ways, tenant_key: int) -> None:
+        self.results: dict[Asked, RevealResult] = {}
+        self.subjects: set[bytes] = set()
+        self.exposed: set[bytes] = set()  # whose full values are shown
+        self._asked = asked
+        self._ways = ways
+        self._ciphers: dict[Place, ValueCipher] = {}
+        self._open_value = value_opener(tenant_key=tenant_key)
+        self._odd: list[tuple[str, str]] = []
 
-
-def _look(rows: Sequence[Any], ways: _Ways) -> _Looked:
-    looked = _Looked()
-    subjects, exposed, places = looked.subjects, looked.exposed, looked.places
-    for _, subject, class_key, retention, state, _ in rows:
-        subjects.add(subject)
-        way = ways[class_key, state]
-        if way.answer is None:
-            places.add((subject, retention))
+    def add(self, rows: Sequence[Any], find: Callable[[bytes, int], ValueCipher | None]) -> list[Any]:
+        """Opens rows; gives back those whose keys `find` does not have."""
+        results, asked, ways, ciphers = self.results, self._asked, self._ways, self._ciphers
+        open_value = self._open_value
+        cold: list[Any] = []
+        for row in rows:
+            token, subject, class_key, retention, state, blob = row
+            way = ways[class_key, state]
+            place = (way.class_id, token)
+            if place not in asked:
+                continue  # the text names another class: nobody issued such a token
+            if way.answer is not None:
+                self.subjects.add(subject)
+                results[place] = way.answer
+                way.met += 1
+                continue
+            cipher = ciphers.get((subject, retention))
+            if cipher is None:
+                cipher = find(subject, retention)
+                if cipher is None:
+                    cold.append(row)
+                    continue
+                ciphers[subject, retention] = cipher
+                self.subjects.add(subject)
+            try:
+                value = open_value(cipher, blob, subject, class_key, token).decode()
+            except (TamperedCiphertext, UnicodeDecodeError):
+                self._refuse(way, token, _TAMPERED)
+                continue
+            way.met += 1
             if way.outcome == "allow":
-                exposed.add(subject)
-    return looked
+                self.exposed.add(subject)
+                results[place] = RevealResult(value)
+            else:
+                results[place] = RevealResult(None, _mask(way, value))
+        return cold
+
+    def refuse(self, rows: Sequence[Any], ciphers: Ciphers) -> None:
+        """Rows without a key: shredded, or under a wrapped key that belongs elsewhere."""
+        for token, subject, class_key, retention, state, _ in rows:
+            self.subjects.add(subject)
+            known = (subject, retention) in ciphers
+            self._refuse(self._ways[class_key, state], token, _TAMPERED if known else _ERASED)
+
+    def counts(self, *, malformed: int) -> Counts:
+        """How many of each outcome and class, for the record. A token asked for twice is one."""
+        counts = tally(self._odd)
+        for way in self._ways.values():
+            if way.met:
+                outcome = way.answer.error if way.answer else "value" if way.outcome == "allow" else "mask"
+                by_class = counts.setdefault(outcome or "denied", {})
+                by_class[way.class_id] = by_class.get(way.class_id, 0) + way.met
+        unknown = len(self._asked) - len(self.results)
+        for outcome, number in (("malformed_token", malformed), ("unknown_token", unknown)):
+            if number:
+                counts[outcome] = {_NO_CLASS: number}
+        return counts
+
+    def _refuse(self, way: _Way, token: bytes, result: RevealResult) -> None:
+        self.results[way.class_id, token] = result
+        self._odd.append((result.error or "", way.class_id))
 
 
-def _open(rows: Sequence[Any], ways: _Ways, ciphers: Ciphers, tenant_key: int) -> dict[Asked, RevealResult]:
-    """(class, token) → result of every row."""
-    opened: dict[Asked, RevealResult] = {}
-    open_value = value_opener(tenant_key=tenant_key)
-    for token, subject, class_key, retention, state, blob in rows:
-        way = ways[class_key, state]
-        field_class = way.field_class
-        if way.answer is not None or field_class is None:
-            opened[way.class_id, token] = way.answer or _UNKNOWN_CLASS
-            continue
-        place = (subject, retention)
-        cipher = ciphers.get(place)
-        if cipher is None:
-            opened[way.class_id, token] = _TAMPERED if place in ciphers else _ERASED
-            continue
-        try:
-            value = open_value(cipher, blob, subject, class_key, token).decode()
-        except (TamperedCiphertext, UnicodeDecodeError):
-            opened[way.class_id, token] = _TAMPERED
-            continue
-        opened[way.class_id, token] = (
-            RevealResult(value) if way.outcome == "allow" else RevealResult(None, mask(field_class, value))
-        )
-    return opened
-
-
-def _answer(
-    parsed: Sequence[Asked | None], opened: dict[Asked, RevealResult], request_id: str
-) -> tuple[list[RevealResult], Counts]:
-    """Results in the order asked, and how many of each outcome and class for the record."""
-    get = opened.get
-    results = [_MALFORMED if asked is None else get(asked, _UNKNOWN) for asked in parsed]
-    counts = tally(
-        [
-            (
-                result.error or ("mask" if result.value is None else "value"),
-                _NO_CLASS if result is _UNKNOWN or asked is None else asked[0],
-            )
-            for asked, result in zip(parsed, results, strict=True)
-        ]
-    )
-    if "tampered_ciphertext" in counts:
-        logger.error("integrity: request %s met ciphertexts that do not belong to their rows", request_id)
-    return results, counts
+def _mask(way: _Way, value: str) -> str:
+    return mask(way.field_class, value) if way.field_class is not None else ""

@@ -95,6 +95,11 @@ async def test_a_token_under_another_class_is_unknown(vault: Vault) -> None:
     assert await look(vault, "warehouse", as_name, purpose="delivery") == [RevealResult(error="unknown_token")]
 
 
+async def test_a_token_of_a_class_that_nobody_registered_says_so(vault: Vault) -> None:
+    text = new_token_text("shoe_size", tenant="demo", bits=os.urandom(16))
+    assert await look(vault, "program", text) == [RevealResult(error="unknown_class")]
+
+
 async def test_a_purpose_that_allows_nothing_refuses_the_request(vault: Vault, vault_database: Database) -> None:
     tokens = await take(vault, phone=PHONE)
     with pytest.raises(Forbidden):
