@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -9,12 +10,19 @@ import app.migrations
 import pii_vault.migrations
 from scripts.local.postgres import Cluster
 from tests.support import postgres as support
+from tests.support.scheduling import TogetherScheduling
 
 for _name in [name for name in os.environ if name.startswith("LARETS_")]:
     del os.environ[_name]
 
 VAULT = support.Side("vault", "larets_vault_owner", "larets_vault", pii_vault.migrations.upgrade)
 APP = support.Side("app", "larets_app_owner", "larets_app", app.migrations.upgrade)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> TogetherScheduling:
+    """A parallel run keeps the tests of one running instance in one worker."""
+    return TogetherScheduling(config, log)
 
 
 @pytest.fixture(scope="session")

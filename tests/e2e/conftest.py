@@ -1,6 +1,5 @@
-"""One running instance and one browser for all end-to-end tests: a single worker of the test run owns both.
-
-Every module says `pytestmark = E2E`, which keeps its tests in that worker.
+"""One running instance and one browser for all end-to-end tests: a single worker of the test run owns both
+(tests/support/scheduling.py).
 """
 
 import inspect

@@ -11,14 +11,11 @@ import httpx
 import pytest
 import pytest_asyncio
 
-from tests.e2e import E2E
 from tests.e2e.desk import Desk
 from tests.e2e.endpoints import Endpoint, walk
 from tests.e2e.strangers import RIVAL, Strangers, forgeries, make_strangers
 from tests.support.instance import World
 from tests.support.persons import person
-
-pytestmark = E2E
 
 Headers = dict[str, str]
 

@@ -6,11 +6,8 @@ import httpx
 import pytest
 
 from scripts.local.shop import Shop, buyer, encode, order
-from tests.e2e import E2E
 from tests.support.instance import World
 from tests.support.persons import person
-
-pytestmark = E2E
 
 WHO: Final = person(93_001)
 TOKEN: Final = "tok_phone_" + "0" * 28

@@ -4,10 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from tests.e2e import E2E
 from tests.e2e.desk import Desk
-
-pytestmark = E2E
 
 
 @asynccontextmanager

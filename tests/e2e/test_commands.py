@@ -13,11 +13,8 @@ import pytest
 from scripts.local.instance import Instance, Ports
 from scripts.local.processes import SERVICES, running
 from scripts.local.sockets import free_ports
-from tests.e2e import E2E
 from tests.e2e.command import larets, told
 from tests.support.instance import World, service_of
-
-pytestmark = E2E
 
 
 def answer(world: World, *words: str) -> dict[str, object]:

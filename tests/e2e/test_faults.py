@@ -17,12 +17,9 @@ from playwright.async_api import Page, expect
 from app.signin.issuer import DISCOVERY_MIN_AGE
 from scripts.local.processes import running
 from scripts.local.shop import Buyer, buyer, order
-from tests.e2e import E2E
 from tests.e2e.desk import Desk, cell, form_frame, press, reveal_frame, shown
 from tests.support.instance import World, service_of, until
 from tests.support.persons import person
-
-pytestmark = E2E
 
 
 def update(world: World, number: int, who: Buyer, *, status: str, seconds: int) -> None:

@@ -5,12 +5,9 @@ from typing import Final
 
 from playwright.async_api import Page, expect
 
-from tests.e2e import E2E
 from tests.e2e.desk import Desk, Wire, cell, form_frame, press, reveal_frame, shown
 from tests.support.instance import World
 from tests.support.persons import Person, person
-
-pytestmark = E2E
 
 PURPOSE: Final = "Обработка заказа"
 NOTE: Final = "Просила позвонить дочери, код домофона 4471"

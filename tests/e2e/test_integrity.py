@@ -16,12 +16,8 @@ import psycopg
 import pytest
 
 from scripts.local import postgres
-from tests.e2e import E2E
 from tests.e2e.command import larets
 from tests.support.instance import World
-
-pytestmark = E2E
-
 
 # -- ciphertext ------------------------------------------------------------------------------------------------------
 

@@ -6,11 +6,8 @@ from typing import Final
 import pytest
 from playwright.async_api import Page, expect
 
-from tests.e2e import E2E
 from tests.e2e.desk import EAVESDROP, Desk, Wire, cell, press, reveal_frame, shown, sign_in, vault_frames
 from tests.support.instance import World
-
-pytestmark = E2E
 
 PURPOSE: Final = "Обработка заказа"
 # Whatever a script of the CRM's page could lay hands on, as one text.

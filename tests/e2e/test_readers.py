@@ -8,11 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from scripts.local.shop import buyer, order
-from tests.e2e import E2E
 from tests.e2e.desk import PHONE, Desk, cell, press, reveal_frame, shown
 from tests.support.instance import World
-
-pytestmark = E2E
 
 MARKUP: Final = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
 
