@@ -193,12 +193,16 @@ GONE = (
 )
 
 
+# Whatever a driver or its connection may raise. For loops that must go on and for parts that answer 503 to all of it.
+DATABASE_ERRORS = (*GONE, asyncpg.PostgresError)
+
+
 @asynccontextmanager
 async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
     """A connection for reading. Raises StoreUnavailable when the database is gone or too slow."""
     try:
         acquired = await pool.acquire(timeout=ACQUIRE_SECONDS)
-    except (*GONE, asyncpg.PostgresError) as error:  # whatever it says, it lets nobody in
+    except DATABASE_ERRORS as error:  # whatever it says, it lets nobody in
         logger.warning("no connection to the database: %s", type(error).__name__)
         raise StoreUnavailable from error
     try:
@@ -210,7 +214,7 @@ async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         raise StoreUnavailable from error
     finally:
         # A connection that broke is replaced by the pool; giving it back must not hide the error above.
-        with suppress(*GONE, asyncpg.PostgresError):
+        with suppress(*DATABASE_ERRORS):
             await pool.release(acquired)
 
 

@@ -13,6 +13,7 @@ from pii_vault.audit.query import SILENCE_SECONDS, witness_lag
 from pii_vault.audit.witness import WitnessClient, WitnessElsewhere, WitnessRefuses, WitnessSilent
 from pii_vault.errors import VaultError
 from pii_vault.keys.service import KeyService
+from pii_vault.store import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -115,14 +116,14 @@ async def _step(checkpointer: Checkpointer) -> None:
         logger.error("audit: the stored tree is damaged, run `larets audit verify`: %s", error)  # noqa: TRY400
     except WitnessSilent as error:
         logger.info("audit: the witness does not answer: %s", error)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError, VaultError) as error:
+    except (*DATABASE_ERRORS, VaultError) as error:
         logger.warning("audit: no checkpoint now: %s", type(error).__name__)
 
 
 async def _tidy(pool: asyncpg.Pool) -> None:
     try:
         await pool.execute("SELECT audit_tidy()", timeout=60)
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+    except DATABASE_ERRORS as error:
         logger.warning("audit: the indexes were not tidied: %s", type(error).__name__)
 
 
@@ -136,7 +137,7 @@ class SilenceAlarm:
     async def look(self) -> None:
         try:
             lag = await witness_lag(self._pool)
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except DATABASE_ERRORS:
             return
         if lag.silent and time.monotonic() >= self._next:
             self._next = time.monotonic() + SILENCE_SECONDS

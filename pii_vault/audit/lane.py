@@ -12,6 +12,7 @@ import asyncpg
 from pii_vault.audit.errors import AuditOutcomeUnknown
 from pii_vault.audit.record import AuditEntry, Encoded
 from pii_vault.errors import AuditUnavailable
+from pii_vault.store import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -94,7 +95,7 @@ class Lane:
                 while group := self._take():
                     if not await self._run_group(connection, group):
                         return  # the connection was given up; whoever waits gets another one
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+        except DATABASE_ERRORS as error:
             logger.warning("audit: no usable database connection: %s", type(error).__name__)
             if len(self._tasks) <= 1:  # another task that has a connection serves the waiting ones
                 self.refuse_waiting()

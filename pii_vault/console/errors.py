@@ -5,7 +5,6 @@ from collections.abc import Callable, Coroutine
 from typing import Any
 from urllib.parse import urlencode
 
-import asyncpg
 from fastapi import Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import RedirectResponse
@@ -13,12 +12,12 @@ from fastapi.routing import APIRoute
 
 from pii_vault.console.reader import LogClosed, NotAReader
 from pii_vault.errors import NotFound, Unauthenticated, VaultError
+from pii_vault.store import DATABASE_ERRORS
 from pii_vault.web import language, load_pages, translator
 
 logger = logging.getLogger(__name__)
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
-_DATABASE_GONE = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class ConsoleRoute(APIRoute):
@@ -38,7 +37,7 @@ class ConsoleRoute(APIRoute):
                 return refusal(request, NotFound())
             except VaultError as error:
                 return refusal(request, error)
-            except _DATABASE_GONE as error:
+            except DATABASE_ERRORS as error:
                 logger.warning("console: the database does not answer: %s", type(error).__name__)
                 return refusal(request, None)
 

@@ -13,6 +13,7 @@ import httpx
 from pii_vault.config import VaultSettings
 from pii_vault.gateway.outbox import Event, Outbox, pause, problem_code
 from pii_vault.gateway.store import CHANNEL
+from pii_vault.store import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +28,6 @@ PROBE_SECONDS: Final = 2.0
 OK: Final = 200
 RETRIED: Final = frozenset({408, 425, 429})
 SERVER_ERROR: Final = 500
-GONE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 def intake_client(settings: VaultSettings) -> httpx.AsyncClient:
@@ -77,7 +77,7 @@ class Forwarder:
                 self._wake.clear()
                 try:
                     await self._claim()
-                except GONE as error:
+                except DATABASE_ERRORS as error:
                     logger.warning("the outbox cannot be read: %s", type(error).__name__)
                 with contextlib.suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), self._poll_seconds)
@@ -110,7 +110,7 @@ class Forwarder:
         crowded = len(self._tasks) >= IN_PARALLEL
         try:
             more = await self._send(event)
-        except GONE as error:
+        except DATABASE_ERRORS as error:
             # The lease runs out and the event is sent again; the receiver knows it by its id.
             logger.warning("event %s: its outcome was not noted: %s", event.id, type(error).__name__)
             return
@@ -166,7 +166,7 @@ class Forwarder:
                         await lost.wait()
                     finally:
                         await connection.remove_listener(CHANNEL, self._hear)
-            except GONE as error:
+            except DATABASE_ERRORS as error:
                 logger.warning("the outbox's notifications are interrupted: %s", type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
 

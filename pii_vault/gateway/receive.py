@@ -4,8 +4,6 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
-import asyncpg
-
 from pii_vault.errors import VaultError
 from pii_vault.gateway import store as gateway_store
 from pii_vault.gateway.accept import accept
@@ -14,11 +12,11 @@ from pii_vault.gateway.errors import BrokenPayload, GatewayUnavailable, TenantSu
 from pii_vault.gateway.metrics import ACCEPT_SECONDS, DELIVERIES
 from pii_vault.gateway.port import Connector, Delivery, Goods, Ignored
 from pii_vault.gateway.refusals import Refusals
+from pii_vault.store import DATABASE_ERRORS
 from pii_vault.vault import Vault
 
 # Checked against when there is no such connection, so that the answer takes as long as a wrong signature's.
 NO_SECRET: Final = bytes(32)
-GONE: Final = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError, TimeoutError)
 
 
 class Receiver:
@@ -62,7 +60,7 @@ class Receiver:
         except VaultError as error:
             DELIVERIES.labels(connector.id, error.code).inc()
             raise
-        except GONE as error:
+        except DATABASE_ERRORS as error:
             DELIVERIES.labels(connector.id, GatewayUnavailable.code).inc()
             raise GatewayUnavailable from error
         DELIVERIES.labels(connector.id, outcome).inc()
