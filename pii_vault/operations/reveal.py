@@ -1,6 +1,7 @@
 """Token → value or mask. Nothing is returned before its audit record is committed."""
 
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,14 +14,14 @@ from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import parse_tokens
 from pii_vault.errors import BudgetExceeded, TamperedCiphertext, UnknownClass
 from pii_vault.operations.access import Counts, new_entry, refuse, require_purpose, rule, tally
-from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, Place, load_ciphers
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, load_ciphers
 from pii_vault.operations.items import RevealResult
 from pii_vault.vault import Vault
 
 logger = logging.getLogger(__name__)
 
 RevealAction = Literal["reveal", "mask"]
-Asked = tuple[str, bytes]  # class and bytes of a token, as its text says
+Named = tuple[str, bytes]  # class and bytes of a token, as its text says
 _NO_CLASS = "unknown"  # stands for the class where a record counts what is no stored value
 _MALFORMED = RevealResult(error="malformed_token")
 _UNKNOWN = RevealResult(error="unknown_token")
@@ -50,8 +51,8 @@ async def reveal(
     tenant_key = await vault.tenants.key(principal.tenant)
     await require_purpose(vault, principal, verb=action, purpose=purpose, request_id=request_id)
     parsed = parse_tokens(tokens, tenant=principal.tenant)
-    asked = {each for each in parsed if each is not None}
-    rows = await vault.rows.fetch(tenant_key, [bits for _, bits in asked])
+    asked = {bits: class_id for class_id, bits in filter(None, parsed)}
+    rows = await vault.rows.fetch(tenant_key, list(asked))
     opened = _Opened(asked, _Ways(vault, principal, purpose, action), tenant_key)
     cold = opened.add(rows, vault.deks.get)
     if cold:
@@ -78,12 +79,22 @@ async def reveal(
         subjects=opened.subjects,
     )
     await vault.audit.commit(entry)
-    get = opened.results.get
-    return [_MALFORMED if each is None else get(each) or _absent(vault, each[0]) for each in parsed]
+    return _in_order(vault, parsed, asked, opened.results)
 
 
-def _absent(vault: Vault, class_id: str) -> RevealResult:
-    return _UNKNOWN if class_id in vault.classes else _UNKNOWN_CLASS
+def _in_order(
+    vault: Vault, parsed: Sequence[Named | None], asked: dict[bytes, str], results: dict[bytes, RevealResult]
+) -> list[RevealResult]:
+    """A result for each text. Of bytes that come under two classes one is forged: only the last can be answered."""
+    get = results.get
+    found = [None if each is None else get(each[1]) for each in parsed]
+    if len(asked) < len(parsed) or len(results) < len(asked):
+        for at, each in enumerate(parsed):
+            if each is None:
+                found[at] = _MALFORMED
+            elif found[at] is None or asked[each[1]] != each[0]:
+                found[at] = _UNKNOWN if each[0] in vault.classes else _UNKNOWN_CLASS
+    return [each or _UNKNOWN for each in found]
 
 
 @dataclass(slots=True)
@@ -135,39 +146,39 @@ class _Ways(dict[tuple[int, bytes], _Way]):
 class _Opened:
     """The rows of a request, opened as far as they may be. One pass, as each row of a batch is paid for here."""
 
-    def __init__(self, asked: set[Asked], ways: _Ways, tenant_key: int) -> None:
-        self.results: dict[Asked, RevealResult] = {}
+    def __init__(self, asked: dict[bytes, str], ways: _Ways, tenant_key: int) -> None:
+        """`asked`: bytes of a token → the class its text names."""
+        self.results: dict[bytes, RevealResult] = {}
         self.subjects: set[bytes] = set()
         self.exposed: set[bytes] = set()  # whose full values are shown
         self._asked = asked
         self._ways = ways
-        self._ciphers: dict[Place, ValueCipher] = {}
+        self._ciphers: dict[int, dict[bytes, ValueCipher]] = defaultdict(dict)  # by retention group and subject
         self._open_value = value_opener(tenant_key=tenant_key)
         self._odd: list[tuple[str, str]] = []
 
     def add(self, rows: Sequence[Any], find: Callable[[bytes, int], ValueCipher | None]) -> list[Any]:
         """Opens rows; gives back those whose keys `find` does not have."""
         results, asked, ways, ciphers = self.results, self._asked, self._ways, self._ciphers
-        open_value = self._open_value
+        open_value, expose = self._open_value, self.exposed.add
         cold: list[Any] = []
         for row in rows:
             token, subject, class_key, retention, state, blob = row
             way = ways[class_key, state]
-            place = (way.class_id, token)
-            if place not in asked:
+            if asked[token] != way.class_id:
                 continue  # the text names another class: nobody issued such a token
             if way.answer is not None:
                 self.subjects.add(subject)
-                results[place] = way.answer
+                results[token] = way.answer
                 way.met += 1
                 continue
-            cipher = ciphers.get((subject, retention))
+            cipher = ciphers[retention].get(subject)
             if cipher is None:
                 cipher = find(subject, retention)
                 if cipher is None:
                     cold.append(row)
                     continue
-                ciphers[subject, retention] = cipher
+                ciphers[retention][subject] = cipher
                 self.subjects.add(subject)
             try:
                 value = open_value(cipher, blob, subject, class_key, token).decode()
@@ -176,10 +187,10 @@ class _Opened:
                 continue
             way.met += 1
             if way.outcome == "allow":
-                self.exposed.add(subject)
-                results[place] = RevealResult(value)
+                expose(subject)
+                results[token] = RevealResult(value)
             else:
-                results[place] = RevealResult(None, _mask(way, value))
+                results[token] = RevealResult(None, _mask(way, value))
         return cold
 
     def refuse(self, rows: Sequence[Any], ciphers: Ciphers) -> None:
@@ -204,7 +215,7 @@ class _Opened:
         return counts
 
     def _refuse(self, way: _Way, token: bytes, result: RevealResult) -> None:
-        self.results[way.class_id, token] = result
+        self.results[token] = result
         self._odd.append((result.error or "", way.class_id))
 
 

@@ -95,6 +95,16 @@ async def test_a_token_under_another_class_is_unknown(vault: Vault) -> None:
     assert await look(vault, "warehouse", as_name, purpose="delivery") == [RevealResult(error="unknown_token")]
 
 
+async def test_one_token_under_two_classes_is_never_answered_under_the_forged_one(vault: Vault) -> None:
+    phone, name = await take(vault, phone=PHONE, name="Анна")
+    forged = new_token_text("name", tenant="demo", bits=parse_token(phone, tenant="demo").bits)
+    for tokens in ([name, forged, phone], [name, phone, forged]):
+        answers = dict(zip(tokens, await look(vault, "program", *tokens), strict=True))
+        assert answers[name].value == "Анна"
+        assert answers[forged] == RevealResult(error="unknown_token")
+    assert [answer.value for answer in await look(vault, "program", phone, phone)] == [PHONE, PHONE]
+
+
 async def test_a_token_of_a_class_that_nobody_registered_says_so(vault: Vault) -> None:
     text = new_token_text("shoe_size", tenant="demo", bits=os.urandom(16))
     assert await look(vault, "program", text) == [RevealResult(error="unknown_class")]
