@@ -146,11 +146,14 @@ async def test_the_main_job_needs_no_mouse(desk: Desk, world: World) -> None:
     await tab_to(page, 'a[href^="/signin/start"]')
     await keys.press("Enter")
     await page.wait_for_url("**/identity/signin*")
-    await keys.type(member.login)  # the field has the focus already
+    await expect(page.locator("#login")).to_be_focused()  # by itself
+    await keys.type(member.login)
     await keys.press("Tab")
+    await expect(page.locator("#password")).to_be_focused()
     await keys.type(member.password)
     await keys.press("Enter")
     await page.wait_for_url("**/identity/second-factor*")
+    await expect(page.locator("#code")).to_be_focused()
     await keys.type(world.code(member.totp))
     await keys.press("Enter")
     await page.wait_for_url(f"{world.instance.crm_origin}/orders")
