@@ -90,18 +90,18 @@ def parse_tokens(texts: Iterable[str], *, tenant: str) -> list[tuple[str, bytes]
         if prefix not in known:
             known[prefix] = (prefix[4:-1], _seed(prefix, tenant)) if _is_token_prefix(prefix) else None
         meaning = known[prefix]
-        body = text[-length:]
-        if meaning is None or not body.isascii():
+        if meaning is None:
             parsed.append(None)
             continue
-        try:
-            number = int(body.encode().translate(spelling), 32)
+        try:  # what is not ASCII is spelled with "!" as well, so int() refuses it
+            number = int(text[-length:].encode().translate(spelling), 32)
         except ValueError:
             parsed.append(None)
             continue
         bits = (number >> 12).to_bytes(TOKEN_BYTES, "big")
-        right = not number & 0xC00 and crc32(bits, meaning[1]) & 1023 == number & 1023
-        parsed.append((meaning[0], bits) if right else None)
+        # Ten check bits that must be equal, under two that must be zero.
+        wrong = (crc32(bits, meaning[1]) & 1023) ^ (number & 0xFFF)
+        parsed.append(None if wrong else (meaning[0], bits))
     return parsed
 
 
