@@ -67,6 +67,7 @@ async def test_an_open_frame_keeps_its_masks_and_says_that_the_vault_is_away(des
     with world.without("vault"):
         await press(address)
         await expect(address.locator(".notice")).to_have_text("Нет связи")
+    await expect(address.locator(".notice")).to_be_hidden()  # it covers what is to be pressed
     await press(address)
     assert who.address_1 in await shown(address)
 

@@ -154,6 +154,7 @@ async def test_the_main_job_needs_no_mouse(desk: Desk, world: World) -> None:
     await keys.press("Enter")
     await page.wait_for_url("**/identity/second-factor*")
     await expect(page.locator("#code")).to_be_focused()
+    await expect(page.locator("#code")).to_be_focused()
     await keys.type(world.code(member.totp))
     await keys.press("Enter")
     await page.wait_for_url(f"{world.instance.crm_origin}/orders")
