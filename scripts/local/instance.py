@@ -236,7 +236,8 @@ def load() -> Instance:
         message = "no local instance yet: run `make up` first"
         raise InstanceProblem(message)
     content = json.loads((home() / "instance.json").read_text())
-    return Instance(home(), Ports(**content["ports"]), content["vault_workers"], tuple(content["contours"]))
+    contours = tuple(content.get("contours", CONTOURS))  # noted since the second version of this file
+    return Instance(home(), Ports(**content["ports"]), content["vault_workers"], contours)
 
 
 def load_or_create() -> Instance:
