@@ -65,11 +65,15 @@ def forgive(session: Session, *, account: bytes, address: bytes) -> None:
 
 def _locked_rows(session: Session, counters: Sequence[Counter], *, now: datetime) -> dict[bytes, Throttle]:
     """Rows in one order for everybody, so that two tries cannot wait for each other."""
-    digests = sorted(counter.digest for counter in counters)
-    for digest in digests:
-        values = {"digest": digest, "failures": 0, "changed_at": now}
-        session.execute(insert(Throttle).values(values).on_conflict_do_nothing())
-    return _lock(session, digests)
+    digests = sorted({counter.digest for counter in counters})
+    rows: dict[bytes, Throttle] = {}
+    # A success elsewhere may forgive an account, and so delete its row, between our insert and our lock.
+    while len(rows) < len(digests):
+        for digest in digests:
+            values = {"digest": digest, "failures": 0, "changed_at": now}
+            session.execute(insert(Throttle).values(values).on_conflict_do_nothing())
+        rows = _lock(session, digests)
+    return rows
 
 
 def _lock(session: Session, digests: Sequence[bytes]) -> dict[bytes, Throttle]:

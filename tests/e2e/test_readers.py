@@ -118,7 +118,9 @@ async def test_on_a_phone_a_touch_reveals(desk: Desk, world: World) -> None:
     page = await desk.page("sales", viewport=PHONE, has_touch=True, is_mobile=True)
     await page.goto(f"{world.instance.crm_origin}/orders/{card['id']}")
     phone = cell(reveal_frame(page), "Телефон")
-    await expect(phone.locator(".face")).to_have_attribute("aria-disabled", "false")  # a tap waits for nothing
+    await expect(phone.locator(".face")).to_have_attribute(
+        "aria-disabled", "false", timeout=30_000
+    )  # a tap waits for nothing
     await phone.locator(".face").tap()
     menu = reveal_frame(page).locator(".menu")
     await expect(menu).to_have_attribute("aria-disabled", "false")
