@@ -17,13 +17,7 @@ def main() -> None:
         )
     for kind, extras in KINDS.items():
         command = [uv, "pip", "compile", "pyproject.toml", "--universal", "--python-version", "3.11"]
-        command += [
-            "--generate-hashes",
-            "--no-emit-index-url",
-            "--no-emit-find-links",
-            "--quiet",
-            "--no-header",
-        ]
+        command += ["--generate-hashes", "--quiet", "--no-header"]  # addresses are left out unless asked for
         command += [part for extra in extras for part in ("--extra", extra)]
         subprocess.run([*command, "-o", f"requirements/{kind}.txt"], cwd=ROOT, check=True)
 

@@ -65,7 +65,7 @@ def test_no_address_of_a_package_registry() -> None:
 
 
 def test_a_registry_address_would_be_found() -> None:
-    assert REGISTRIES.search("--index-url https://" + "py" + "pi.org/simple")
+    assert REGISTRIES.search("see https://" + "py" + "pi.org/simple")
 
 
 def test_no_path_of_a_machine() -> None:
