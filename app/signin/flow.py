@@ -15,6 +15,7 @@ from urllib.parse import urlencode
 import msgspec
 
 from app.errors import IssuerUnavailable, SigninFailed
+from app.kit import web
 from app.kit.clock import Clock
 from app.signin.issuer import Issuer
 from app.signin.sealing import SealBroken, Sealer
@@ -36,10 +37,9 @@ class Pending(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 def local_path(text: str | None) -> str:
-    """A path of the CRM itself; anything that could lead elsewhere becomes `/`."""
-    if not text or not text.startswith("/") or text.startswith("//") or not text.isprintable() or "\\" in text:
-        return "/"
-    return text if text.isascii() and len(text) <= 512 and " " not in text else "/"  # noqa: PLR2004  a cookie's room
+    """A path of the CRM itself that fits into a cookie; anything else becomes `/`."""
+    path = web.local_path(text or "")
+    return path if len(path) <= 512 and " " not in path else "/"  # noqa: PLR2004  a cookie's room
 
 
 class CodeFlow:
