@@ -8,7 +8,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from scripts.local.shop import buyer, order
-from tests.e2e.desk import PHONE, Desk, cell, press, reveal_frame, shown
+from tests.e2e.desk import PHONE, Desk, cell, press, reveal_frame, shown, tap
 from tests.support.instance import World
 
 MARKUP: Final = "<img src=x onerror='window.hacked=1'><script>window.hacked=1</script>"
@@ -121,10 +121,10 @@ async def test_on_a_phone_a_touch_reveals(desk: Desk, world: World) -> None:
     await expect(phone.locator(".face")).to_have_attribute(
         "aria-disabled", "false", timeout=30_000
     )  # a tap waits for nothing
-    await phone.locator(".face").tap()
     menu = reveal_frame(page).locator(".menu")
+    await tap(phone.locator(".face"), until=menu)
     await expect(menu).to_have_attribute("aria-disabled", "false")
-    await menu.get_by_role("menuitem", name="Обработка заказа").tap()
+    await tap(menu.get_by_role("menuitem", name="Обработка заказа"), until=phone.locator(".value"))
     assert await shown(phone) == who.phone
 
 

@@ -5,7 +5,9 @@
 
 export const SHOWN_MS = 60000; // how long an opened value stays
 
-const SETTLE_MS = 300; // what has just appeared or moved cannot be pressed: nobody has seen it yet
+// What has just appeared or moved cannot be pressed: nobody has seen it yet. As long as Chromium itself drops a tap
+// on a frame that moved, so that a cell never looks pressable while a tap would vanish.
+const SETTLE_MS = 500;
 
 const supportsVisibility =
   "IntersectionObserverEntry" in window && "isVisible" in IntersectionObserverEntry.prototype;
