@@ -1,0 +1,14 @@
+"""erasures that were ordered, and consents as the vault says them"""
+
+revision = "0004"
+down_revision = "0003"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

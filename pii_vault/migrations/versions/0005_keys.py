@@ -1,0 +1,14 @@
+"""the key life cycle: progress of rotations, minimums, ready keys"""
+
+revision = "0005"
+down_revision = "0004"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass

@@ -1,0 +1,14 @@
+"""search by a part of a value: truncated indexes and their plan"""
+
+revision = "0007"
+down_revision = "0006"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
+
+
+def downgrade() -> None:
+    pass
