@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONTOUR ?= both
 T ?= tests
+NAMES ?= vault softhsm2
 RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit bench fmt lint types lock leakcheck
+.PHONY: help up down reset logs status test unit tools bench fmt lint types lock leakcheck
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -40,6 +41,10 @@ unit: ## the unit tests alone: seconds
 leakcheck: ## plant canary persons, drive every channel, scan all that is public
 	@$(DEV)
 	@$(BIN)/larets leakcheck
+
+tools: ## make Vault and SoftHSM2 for `make test-keys`, into .tools; some six minutes, once (NAMES=…)
+	@$(DEV)
+	@$(BIN)/larets tools $(NAMES)
 
 bench: ## speed as ratios to the bare database and cipher, in one run
 	@$(DEV)

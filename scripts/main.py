@@ -28,6 +28,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "tenant": ("scripts.tenant", "shops: create, suspend"),
     "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
+    "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
     "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
 }
 # Commands that need the packages of the tests: `make up` alone does not install them.

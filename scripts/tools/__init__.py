@@ -1,0 +1,1 @@
+"""Programs of others that tests and rehearsals run: built or unpacked here, never shipped and never committed."""

@@ -1,0 +1,49 @@
+"""`larets tools NAME…`, also `python -m scripts.tools NAME…`: programs of others for tests and rehearsals."""
+
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from scripts.tools.build import is_made, known_tools, make
+from scripts.tools.tool import ToolProblem
+from scripts.voice import emit, fail, result
+
+cli = typer.Typer(help="Third-party programs for tests and rehearsals, made once into .tools.")
+
+
+@cli.command()
+def command(
+    names: Annotated[list[str] | None, typer.Argument(help="which ones; none: see --all and --list")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="make every known tool")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="say which there are and which are made; make nothing")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="print the result as JSON")] = False,
+) -> None:
+    """Make the named tools if they are not made yet. A second run takes no time."""
+    if list_:
+        _list(as_json=as_json)
+        return
+    if not names and not everything:
+        fail("no tool was named", hint=f"name some of: {', '.join(sorted(known_tools()))}; or give --all")
+    try:
+        made = make(names or [])
+    except ToolProblem as problem:
+        fail(str(problem), hint=problem.hint)
+    if as_json:
+        emit([asdict(each) for each in made])
+        return
+    for each in made:
+        result(f"{each.name} {each.version}: {'ready' if not each.seconds else f'made in {each.seconds:.0f} s'}")
+
+
+def _list(*, as_json: bool) -> None:
+    rows = [
+        {"name": tool.name, "version": tool.version, "made": is_made(tool), "takes": tool.takes}
+        for tool in known_tools().values()
+    ]
+    if as_json:
+        emit(rows)
+        return
+    for row in rows:
+        state = "made" if row["made"] else f"takes about {row['takes']}"
+        result(f"{row['name']:<22} {row['version']:<12} {state}")
