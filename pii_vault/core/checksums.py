@@ -27,6 +27,13 @@ def snils_is_valid(digits: str) -> bool:
     return total % 101 % 100 == int(digits[9:])
 
 
+def ogrn_is_valid(digits: str) -> bool:
+    """ОГРН of 13 digits or ОГРНИП of 15 (order of the finance ministry 165н, 2017)."""
+    if len(digits) not in (13, 15) or digits[0] not in ("15" if len(digits) == 13 else "3"):
+        return False
+    return int(digits[:-1]) % (len(digits) - 2) % 10 == int(digits[-1])
+
+
 def luhn_is_valid(digits: str) -> bool:
     """The check digit of payment cards (ISO/IEC 7812-1, annex B)."""
     total = sum(map(int, digits[-1::-2]))

@@ -71,6 +71,18 @@ def card(value: str) -> str:
     return f"**** **** **** {digits[-4:]}" if len(digits) >= 13 else HIDDEN
 
 
+def ogrnip(value: str) -> str:
+    """`***********1234`: the last four digits."""
+    digits = "".join(char for char in value if char in "0123456789")
+    return f"***********{digits[-4:]}" if len(digits) >= 13 else HIDDEN
+
+
+def car_plate(value: str) -> str:
+    """`*1**** 77`: the region, and the first digit of the number."""
+    bare = "".join(char for char in value if char.isalnum())
+    return f"*{bare[1]}**** {bare[6:]}" if len(bare) in (8, 9) and bare[1:4].isdigit() else HIDDEN
+
+
 def handle(value: str) -> str:
     """`@i***`: the first character."""
     bare = value.strip().removeprefix("@")
@@ -91,6 +103,6 @@ def hidden(_value: str) -> str:
 MASKS: Final[dict[str, Callable[[str], str]]] = {
     function.__name__: function
     for function in (
-        phone, email, name, address, birth_date, passport, inn, snils, card, handle, ip, hidden
+        phone, email, name, address, birth_date, passport, inn, snils, ogrnip, card, car_plate, handle, ip, hidden
     )
 }  # fmt: skip

@@ -6,23 +6,27 @@ one returns makes stored index rows unfindable: such a change needs a new index 
 """
 
 import ipaddress
+import re
 import unicodedata
 from collections.abc import Callable
-from datetime import date
 from typing import Final
 
 import idna
 import phonenumbers
 
-from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
+from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, ogrn_is_valid, snils_is_valid
+from pii_vault.core.normal_address import address
+from pii_vault.core.normal_dates import birth_date
+from pii_vault.core.normal_documents import car_plate, passport
 
 # What people put between digits: blanks, hyphens and dashes of all kinds, brackets, dots, slashes.
 _SEPARATORS = str.maketrans("", "", " \u00a0\u202f\t-\u2010\u2011\u2012\u2013\u2014()./\\")
 # Replaced one by one: for a short text outside Latin-1 that is four times as fast as a translation table.
 _NAME_FOLDS = (("ё", "е"), (".", " "), (",", " "), ("\u2010", "-"), ("\u2011", "-"), ("\u2013", "-"), ("\u2019", "'"))
-_ADDRESS_FOLDS = str.maketrans({"ё": "е"} | dict.fromkeys(".,;:/\\\"'«»()№#-\u2010\u2011\u2013\u2014", " "))
 _MAX_LOCAL_PART = 64
-_FIRST_YEAR = 1880
+_MESSENGER = re.compile(
+    r"^(?:https?://)?(?:www\.|m\.)?(?:t\.me|telegram\.me|vk\.com|vk\.ru|ok\.ru|instagram\.com|wa\.me)/(?=.)"
+)
 
 
 def phone(value: str) -> str | None:
@@ -78,61 +82,45 @@ def _ascii_domain(domain: str) -> str | None:
 
 
 def name(value: str) -> str | None:
-    """NFKC, no case, ё as е, full stops and commas as blanks, single blanks."""
+    """NFKC, no case, ё as е, full stops and commas as blanks, single blanks.
+
+    What Latin spelling a name has does not count here, only in a search by prefix (search_keys.py).
+    """
     folded = unicodedata.normalize("NFKC", value).casefold()
     for old, new in _NAME_FOLDS:
         folded = folded.replace(old, new)
     return " ".join(folded.split()) or None
 
 
-def address(value: str) -> str | None:
-    """NFKC, no case, ё as е, punctuation as blanks, single blanks. Abbreviations are left as typed."""
-    folded = unicodedata.normalize("NFKC", value).casefold().translate(_ADDRESS_FOLDS)
-    return " ".join(folded.split()) or None
-
-
-def birth_date(value: str) -> str | None:
-    """ISO 8601, from YYYY-MM-DD or DD.MM.YYYY."""
-    text = value.strip()
-    if len(text) == 10 and text[2] == text[5] == ".":
-        text = f"{text[6:]}-{text[3:5]}-{text[:2]}"
-    if len(text) != 10 or not text.isascii():
-        return None
-    try:
-        born = date.fromisoformat(text)
-    except ValueError:
-        return None
-    return born.isoformat() if born.year >= _FIRST_YEAR else None
-
-
-def passport(value: str) -> str | None:
-    """Letters and digits without separators, in capitals: 10 digits of a Russian one, or a foreign one."""
-    bare = "".join(char for char in value.upper() if char.isalnum())
-    digits = sum(char.isdigit() for char in bare)
-    return bare if 6 <= len(bare) <= 20 and digits >= 5 else None
-
-
 def inn(value: str) -> str | None:
-    """10 or 12 digits with right check digits."""
+    """10 or 12 digits with right check digits (order of the tax service ЕД-7-14/559@)."""
     digits = value.translate(_SEPARATORS)
     return digits if _are_digits(digits) and inn_is_valid(digits) else None
 
 
 def snils(value: str) -> str | None:
-    """11 digits with the right check."""
+    """11 digits with the right check (resolution of the pension fund board 122п)."""
     digits = value.translate(_SEPARATORS)
     return digits if _are_digits(digits) and snils_is_valid(digits) else None
 
 
+def ogrnip(value: str) -> str | None:
+    """ОГРН of 13 digits or ОГРНИП of 15 with the right check digit."""
+    digits = value.translate(_SEPARATORS)
+    return digits if _are_digits(digits) and ogrn_is_valid(digits) else None
+
+
 def card(value: str) -> str | None:
-    """13 to 19 digits with the right check digit."""
+    """13 to 19 digits with the right check digit (ISO/IEC 7812-1)."""
     digits = value.translate(_SEPARATORS)
     return digits if _are_digits(digits) and 13 <= len(digits) <= 19 and luhn_is_valid(digits) else None
 
 
 def handle(value: str) -> str | None:
-    """No case, no leading @."""
-    return unicodedata.normalize("NFKC", value).strip().removeprefix("@").casefold() or None
+    """No case, no leading @, no address of the messenger before it (`https://t.me/ivan` is `ivan`)."""
+    folded = unicodedata.normalize("NFKC", value).strip().casefold()
+    bare = _MESSENGER.sub("", folded, count=1) if "/" in folded else folded
+    return bare.removeprefix("@").rstrip("/") or None
 
 
 def ip(value: str) -> str | None:
@@ -162,6 +150,6 @@ def _are_digits(text_: str) -> bool:
 NORMALISERS: Final[dict[str, Callable[[str], str | None]]] = {
     function.__name__: function
     for function in (
-        phone, email, name, address, birth_date, passport, inn, snils, card, handle, ip, device, text
+        phone, email, name, address, birth_date, passport, inn, snils, ogrnip, card, car_plate, handle, ip, device, text
     )
 }  # fmt: skip
