@@ -9,6 +9,7 @@ from pii_vault import store
 from pii_vault.access.compile import compile_matrix
 from pii_vault.audit.log import AuditCommitter
 from pii_vault.config import VaultSettings
+from pii_vault.consent.register import load_consents
 from pii_vault.core.classes import load_classes
 from pii_vault.errors import WrongPassphrase
 from pii_vault.keys.cache import DekCache
@@ -17,6 +18,7 @@ from pii_vault.keys.service import KeyService
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
 from pii_vault.operations.rows import RowLoader
+from pii_vault.rights.retention import load_retention
 from pii_vault.vault import Vault, utc_now
 
 DEK_CACHE_ITEMS = 100_000  # about 60 MB in a full worker
@@ -53,6 +55,7 @@ async def open_vault(
         StoreUnavailable, KeyServiceUnavailable.
     """
     matrix = compile_matrix(policies)
+    consents = load_consents(policies / "consents.yaml", purposes=tuple(matrix.purposes), classes=matrix.classes)
     budgets = load_budgets(policies / "budgets.yaml", roles=matrix.roles)
     hash_key = await keys.audit_key()
     pool = await store.create_pool(database_url, size=pool_size)
@@ -71,6 +74,8 @@ async def open_vault(
             index_keys=IndexKeys(keys),
             tenants=Tenants(pool),
             budgets=budgets,
+            consents=consents,
+            retention=load_retention(policies / "retention.yaml", classes=matrix.classes),
             clock=clock,
         )
     finally:

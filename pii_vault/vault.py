@@ -11,12 +11,14 @@ if TYPE_CHECKING:
 
     from pii_vault.access.matrix import Matrix
     from pii_vault.audit.log import AuditCommitter
+    from pii_vault.consent.register import ConsentRegister
     from pii_vault.core.classes import ClassRegistry
     from pii_vault.keys.cache import DekCache
     from pii_vault.keys.service import KeyService
     from pii_vault.operations.budget import Budgets
     from pii_vault.operations.caches import IndexKeys, Tenants
     from pii_vault.operations.rows import RowLoader
+    from pii_vault.rights.retention import Retention
 
 
 def utc_now() -> datetime:
@@ -46,4 +48,6 @@ class Vault:
     index_keys: "IndexKeys"
     tenants: "Tenants"
     budgets: "Budgets"
+    consents: "ConsentRegister"
+    retention: "Retention"
     clock: Callable[[], datetime] = field(default=utc_now)
