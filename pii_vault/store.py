@@ -96,7 +96,7 @@ DO UPDATE SET used = b.used + excluded.used WHERE b.used + excluded.used <= $5::
 RETURNING used
 """
 
-FETCH_TENANT = "SELECT key, status FROM tenant WHERE id = $1"
+FETCH_TENANT = "SELECT key, status, index_oldest, index_writes, index_newest FROM tenant WHERE id = $1"
 
 FETCH_SERVICE_CLIENT = """
 SELECT tenants, roles, purposes FROM service_client WHERE trust_domain = $1 AND cn = $2

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pii_vault import store
 from pii_vault.core.blind_index import BlindIndexer
 from pii_vault.errors import TenantRefused
+from pii_vault.keys.versions import IndexVersions
 
 if TYPE_CHECKING:
     import asyncpg
@@ -22,6 +23,7 @@ TENANT_SECONDS = 5.0
 class TenantRow:
     key: int
     active: bool
+    index_versions: IndexVersions
 
 
 class Tenants:
@@ -34,6 +36,17 @@ class Tenants:
 
     async def key(self, tenant: str) -> int:
         """The database key of an active tenant. Raises TenantRefused, StoreUnavailable."""
+        return (await self._row(tenant)).key
+
+    async def index_versions(self, tenant: str) -> IndexVersions:
+        """Under which index keys an active tenant's digests are written and looked for, not older than TENANT_SECONDS.
+
+        Raises:
+            TenantRefused, StoreUnavailable.
+        """
+        return (await self._row(tenant)).index_versions
+
+    async def _row(self, tenant: str) -> TenantRow:
         now = self._monotonic()
         known = self._known.get(tenant)
         if known is None or known[0] < now:
@@ -42,11 +55,12 @@ class Tenants:
                 # Unknown ids are not remembered: a caller could fill the memory with invented ones.
                 self._known.pop(tenant, None)
                 raise TenantRefused
-            known = (now + TENANT_SECONDS, TenantRow(rows[0]["key"], rows[0]["status"] == "active"))
+            key, status, *versions = rows[0]
+            known = (now + TENANT_SECONDS, TenantRow(key, status == "active", IndexVersions(*versions)))
             self._known[tenant] = known
         if not known[1].active:
             raise TenantRefused("The tenant is suspended. Ask the operator of the vault.")
-        return known[1].key
+        return known[1]
 
 
 class IndexKeys:
