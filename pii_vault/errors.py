@@ -166,6 +166,12 @@ class TamperedCiphertext(VaultError):
     code = "tampered_ciphertext"
 
 
+class TamperedFile(VaultError):
+    """A stored file was cut, extended, altered or put together in another order. Restore it from a backup."""
+
+    code = "tampered_file"
+
+
 class UnknownSuite(TamperedCiphertext):
     """A ciphertext names a cipher suite or a format version that this release cannot open."""
 
