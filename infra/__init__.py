@@ -1,0 +1,1 @@
+"""Building blocks of the deployed halves. Layering: stacks → infra.components → infra.lib."""

@@ -1,0 +1,1 @@
+"""One component and its arguments per file. A component reads no settings and no stack configuration."""

@@ -1,0 +1,1 @@
+"""Pure Python: names, labels, images, settings. Knows nothing of Pulumi."""

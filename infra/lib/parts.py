@@ -1,0 +1,215 @@
+"""The parts of a stack's settings. Defaults are secure; a weakening is written out, and production refuses it."""
+
+import ipaddress
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+_HOST = re.compile(r"(?=.{4,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
+_SIZE = re.compile(r"[1-9][0-9]{0,4}(Mi|Gi|Ti)")
+_CPU = re.compile(r"[1-9][0-9]{0,4}m|[1-9][0-9]?")
+
+
+def _host(text: str) -> str:
+    if not _HOST.fullmatch(text):
+        raise ValueError("allowed: a host name in lower case without scheme, port or path, such as crm.example.ru")
+    return text
+
+
+def _network(text: str) -> str:
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        raise ValueError("allowed: a network such as 203.0.113.10/32") from None
+    if network.prefixlen == 0:
+        raise ValueError("the whole internet is not a peer; allowed: a network such as 203.0.113.10/32")
+    return str(network)
+
+
+def _address(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        raise ValueError("allowed: an IP address such as 203.0.113.10") from None
+
+
+def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
+    def check(text: str) -> str:
+        if not pattern.fullmatch(text):
+            message = f"allowed: {allowed}"
+            raise ValueError(message)
+        return text
+
+    return AfterValidator(check)
+
+
+Host = Annotated[str, AfterValidator(_host)]
+Network = Annotated[str, AfterValidator(_network)]
+Address = Annotated[str, AfterValidator(_address)]
+Size = Annotated[str, _matching(_SIZE, "a size such as 512Mi or 50Gi")]
+Cpu = Annotated[str, _matching(_CPU, "processor time such as 250m or 2")]
+ObjectName = Annotated[str, _matching(re.compile(r"[a-z]([a-z0-9.-]{0,251}[a-z0-9])?"), "a Kubernetes name")]
+Uid = Annotated[
+    str,
+    _matching(
+        re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),
+        "the UID of namespace kube-system: kubectl get namespace kube-system -o jsonpath={.metadata.uid}",
+    ),
+]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class Part(BaseModel):
+    """Unknown keys are refused: a misspelt safeguard must not look like one."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Hosts(Part):
+    """Host names of both halves; the same in both contours, and of one site."""
+
+    crm: Host
+    intake: Host
+    vault: Host
+    console: Host
+    hooks: Host
+    service: Host
+
+
+class Cluster(Part):
+    """Which cluster, three times over: the file, the context in it, and the cluster's own identifier."""
+
+    adapter: Literal["kubeconfig", "yandex", "vkcloud", "selectel"] = "kubeconfig"
+    kubeconfig: str = ""
+    context: str = ""
+    identifier: Uid | Literal[""] = ""
+    kubernetes: Annotated[str, _matching(re.compile(r"1\.\d{2}"), "a version such as 1.36")] = "1.36"
+    storage_class: ObjectName | Literal[""] = ""
+    load_balancer_class: str = ""
+    egress_addresses: tuple[Network, ...] = ()
+    api_server: tuple[Network, ...] = ()
+    api_server_port: Port = 6443
+    cloud: dict[str, str] = Field(default_factory=dict, description="what the cloud's adapter asks for, docs/clouds.md")
+
+
+class State(Part):
+    """Where Pulumi keeps this contour's state; never shared with another contour or environment."""
+
+    backend: Annotated[
+        str, _matching(re.compile(r"(file|s3|gs|azblob)://.+"), "file:///folder or s3://bucket; own to this contour")
+    ]
+
+
+class Images(Part):
+    """What runs, by digest. `larets` holds this contour's processes: the vault's image or the application's."""
+
+    registries: tuple[str, ...] = Field(min_length=1)
+    larets: str
+    database: str = ""
+    edge: str = ""
+    key_service: str = ""
+
+
+class Edge(Part):
+    """The one way in: Gateway API of the cluster, or a proxy of our own with one Service."""
+
+    kind: Literal["gateway", "proxy"] = "gateway"
+    gateway_class: str = "larets"
+    gateway_namespace: ObjectName = "envoy-gateway-system"
+    service: Literal["LoadBalancer", "ClusterIP"] = "LoadBalancer"
+    addresses: tuple[Address, ...] = Field(default=(), description="where the internet and the other contour reach it")
+
+
+class Database(Part):
+    """PostgreSQL: a CloudNativePG cluster, one plain pod (rehearsal), or somebody else's machine."""
+
+    kind: Literal["cloudnative-pg", "statefulset", "external"] = "cloudnative-pg"
+    instances: int = Field(3, ge=1, le=9)
+    storage: Size = "50Gi"
+    cpu: Cpu = "1"
+    memory: Size = "2Gi"
+    host: Host | Literal[""] = ""
+    addresses: tuple[Network, ...] = ()
+    port: Port = 5432
+    operator_namespace: ObjectName = "cnpg-system"
+
+
+class Keys(Part):
+    """The key service: our own OpenBao, an existing Vault or Stronghold, or a keyring file (rehearsal)."""
+
+    kind: Literal["openbao", "external", "local-keyring"] = "openbao"
+    replicas: Literal[3, 5] = 3
+    storage: Size = "10Gi"
+    host: Host | Literal[""] = ""
+    addresses: tuple[Network, ...] = ()
+    port: Port = 8200
+    mount: str = "transit"
+    seal: Literal["shamir", "pkcs11", "transit"] = "shamir"
+    local_keyring: Literal["refused", "accepted"] = "refused"
+
+
+class Certificates(Part):
+    """cert-manager, or certificates made by `larets` and put into the cluster once."""
+
+    kind: Literal["cert-manager", "issued"] = "cert-manager"
+    edge_issuer: str = Field(
+        "", description="ClusterIssuer of the certificates browsers see; empty: this contour's own"
+    )
+    namespace: ObjectName = "cert-manager"
+
+
+class Secrets(Part):
+    """External Secrets, secrets made once by `larets`, or ones that somebody else puts there."""
+
+    kind: Literal["external-secrets", "created", "existing"] = "created"
+    store: str = Field("", description="ClusterSecretStore that External Secrets reads from")
+    path: str = "larets"
+    generation: int = Field(1, ge=1, description="raised by every rotation, so that pods are started anew")
+
+
+class Telemetry(Part):
+    """Metrics and alarms through the Prometheus operator, where it is."""
+
+    kind: Literal["prometheus-operator", "none"] = "none"
+    namespace: ObjectName = "monitoring"
+
+
+class RelayHost(Part):
+    """A host the relay may call. Network policies know addresses only, so both are written down."""
+
+    host: Host
+    addresses: tuple[Network, ...] = Field(min_length=1)
+    port: Port = 443
+
+
+class Peer(Part):
+    """The other contour: its contract's file, and the fingerprint a person has read and accepted."""
+
+    contract: str = ""
+    fingerprint: Annotated[str, _matching(re.compile(r"(sha256:[0-9a-f]{64})?"), "sha256:<64 digits>")] = ""
+
+
+class WorkloadSize(Part):
+    """How many pods of a workload, and how large each is."""
+
+    replicas: int = Field(2, ge=1, le=50)
+    max_replicas: int = Field(6, ge=1, le=200)
+    cpu: Cpu = "250m"
+    cpu_limit: Cpu = "2"
+    memory: Size = "512Mi"
+
+
+class Sizes(Part):
+    """Sizes of the workloads. `web` is the vault or the application, `worker` its worker."""
+
+    web: WorkloadSize = WorkloadSize()
+    worker: WorkloadSize = WorkloadSize(replicas=1, max_replicas=1, memory="384Mi")
+    edge: WorkloadSize = WorkloadSize(cpu="100m", memory="128Mi")
+
+
+class Access(Part):
+    """Groups of people at the API server, as its authenticator names them; empty: nobody is bound."""
+
+    operators: tuple[str, ...] = ()
+    officers: tuple[str, ...] = ()

@@ -1,0 +1,226 @@
+"""Settings of one contour of one environment: what a person writes, checked before anything is touched.
+
+`load_settings(path)` names the file and line of everything that is wrong and says what is allowed there. Nothing
+secret has a place in this file; what looks like a secret is refused.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AfterValidator, Field, ValidationError, model_validator
+
+from infra.errors import SettingsInvalid, SharedState
+from infra.lib import images, parts
+from infra.lib.located import Located, Where
+from infra.lib.names import Contour, Stage, is_name
+
+_SECRET_NAMES: Final = re.compile(r"(?i)(password|passwd|passphrase|secret|token|private_?key|api_?key|credential)")
+_SECRET_VALUES: Final = re.compile(
+    r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]*:[^/\s@]+@|\bhvs\.|\beyJ[A-Za-z0-9_-]{10,}\."
+)
+# Second-level names under which anybody may register: two hosts that share only one of these are not of one site.
+_SHARED_SUFFIXES: Final = frozenset({"com.ru", "msk.ru", "spb.ru", "net.ru", "org.ru", "pp.ru", "co.uk", "com.tr"})
+
+
+def _name(text: str) -> str:
+    if not is_name(text):
+        raise ValueError("allowed: lower-case letters, digits and hyphens, beginning with a letter")
+    return text
+
+
+class StackSettings(parts.Part):
+    """One contour of one environment; its stacks `platform` and `private` or `public` read the same settings."""
+
+    environment: Annotated[str, AfterValidator(_name)]
+    contour: Contour
+    stage: Stage
+    hosts: parts.Hosts
+    cluster: parts.Cluster
+    state: parts.State
+    images: parts.Images
+    edge: parts.Edge = parts.Edge()
+    database: parts.Database = parts.Database()
+    keys: parts.Keys = parts.Keys()
+    certificates: parts.Certificates = parts.Certificates()
+    secrets: parts.Secrets = parts.Secrets()
+    telemetry: parts.Telemetry = parts.Telemetry()
+    relay: tuple[parts.RelayHost, ...] = ()
+    peer: parts.Peer = parts.Peer()
+    sizes: parts.Sizes = parts.Sizes()
+    access: parts.Access = parts.Access()
+    public_keys: dict[Literal["audit", "witness"], str] = Field(
+        default_factory=dict, description="verifier keys of this contour, told to the other one in the contract"
+    )
+    policy_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    protect_data: bool = Field(True, description="refuse to delete databases and key stores, and keep them on destroy")
+    folder: Path = Field(Path(), exclude=True, description="relative paths are read from here")
+
+    @property
+    def rehearsed(self) -> bool:
+        return self.stage == "rehearsal"
+
+    @property
+    def vault_namespace(self) -> str:
+        """Where this contour's own processes run."""
+        return "vault" if self.contour == "private" else "app"
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        for check in (_images, _cluster, _hosts, _choices, _weakenings):
+            check(self)
+        return self
+
+
+def _refuse(where: str, message: str) -> None:
+    # The loader finds the line again by the dotted name in front.
+    text = f"{where}: {message}"
+    raise ValueError(text)
+
+
+def _images(settings: StackSettings) -> None:
+    chosen = settings.images
+    used = {"larets": True, "database": settings.database.kind != "external", "edge": settings.edge.kind == "proxy"}
+    used["key_service"] = settings.contour == "private" and settings.keys.kind == "openbao"
+    for name, needed in used.items():
+        image = getattr(chosen, name)
+        if not image and needed:
+            _refuse(f"images.{name}", f"is needed here; allowed: {images.SHAPE}")
+        problem = images.problem_of(image, chosen.registries) if image else None
+        if problem:
+            _refuse(f"images.{name}", problem)
+
+
+def _cluster(settings: StackSettings) -> None:
+    cluster = settings.cluster
+    if cluster.adapter == "kubeconfig":
+        for name in ("kubeconfig", "context", "identifier"):
+            if not getattr(cluster, name):
+                _refuse(f"cluster.{name}", "must be given: nothing is taken from the surroundings")
+
+
+def site_of(host: str) -> str:
+    """The registrable part of a host name, as browsers count it."""
+    labels = host.split(".")
+    if labels[-1] == "localhost":
+        return ".".join(labels[-2:])
+    return ".".join(labels[-3:] if ".".join(labels[-2:]) in _SHARED_SUFFIXES else labels[-2:])
+
+
+def _hosts(settings: StackSettings) -> None:
+    hosts = settings.hosts.model_dump()
+    if len(set(hosts.values())) < len(hosts):
+        _refuse("hosts", "each part has a host name of its own")
+    site = site_of(settings.hosts.crm)
+    for name in ("vault", "console", "hooks"):
+        if site_of(hosts[name]) != site:
+            _refuse(
+                f"hosts.{name}",
+                f"is not of one site with hosts.crm: frames would get no session; allowed: a name under {site}",
+            )
+
+
+def _choices(settings: StackSettings) -> None:
+    database, keys = settings.database, settings.keys
+    if database.kind == "external" and not (database.host and database.addresses):
+        _refuse("database.host", "an external database needs host and addresses")
+    if settings.contour == "private" and keys.kind == "external" and not (keys.host and keys.addresses):
+        _refuse("keys.host", "an external key service needs host and addresses")
+    if settings.secrets.kind == "external-secrets" and not settings.secrets.store:
+        _refuse("secrets.store", "External Secrets needs the name of a ClusterSecretStore")
+    if settings.contour == "public" and settings.relay:
+        _refuse("relay", "the relay stands in the private contour; leave it out here")
+    for name, size in (("web", settings.sizes.web), ("worker", settings.sizes.worker), ("edge", settings.sizes.edge)):
+        if size.max_replicas < size.replicas:
+            _refuse(f"sizes.{name}.max_replicas", f"allowed: {size.replicas} (sizes.{name}.replicas) or more")
+
+
+def _weakenings(settings: StackSettings) -> None:
+    """What a rehearsal may do and nobody else."""
+    local = settings.contour == "private" and settings.keys.kind == "local-keyring"
+    if local and settings.keys.local_keyring != "accepted":
+        _refuse(
+            "keys.kind", "a keyring file is not a key service; accept it in a rehearsal: keys.local_keyring: accepted"
+        )
+    if local and settings.sizes.web.replicas > 1:
+        _refuse("sizes.web.replicas", "allowed: 1 where keys are in a file")
+    if settings.rehearsed:
+        return
+    weak = {
+        "keys.kind": (local, "openbao, external"),
+        "database.kind": (settings.database.kind == "statefulset", "cloudnative-pg, external"),
+        "edge.service": (settings.edge.kind == "proxy" and settings.edge.service == "ClusterIP", "LoadBalancer"),
+        "protect_data": (not settings.protect_data, "true"),
+    }
+    for where, (weakened, allowed) in weak.items():
+        if weakened:
+            _refuse(where, f"is for rehearsals only; allowed in {settings.stage}: {allowed}")
+
+
+def load_settings(path: Path) -> StackSettings:
+    """Read and check a settings file.
+
+    Raises:
+        SettingsInvalid: with one line of `file:line: name: what is wrong; allowed: …` per fault.
+    """
+    return parse_settings(Located.read(path), folder=path.parent)
+
+
+def parse_settings(document: Located, *, folder: Path = Path()) -> StackSettings:
+    """Raises SettingsInvalid."""
+    found = [f"{document.at(where)}: {told}" for where, told in _misplaced_secrets(document)]
+    if found:
+        raise SettingsInvalid(
+            "\n".join(found),
+            hint="secrets are made and kept encrypted by `larets env`; take this one out and replace it",
+        )
+    try:
+        return StackSettings.model_validate(document.content | {"folder": folder})
+    except ValidationError as error:
+        raise SettingsInvalid("\n".join(_told(document, error))) from None
+
+
+def _misplaced_secrets(document: Located) -> Iterable[tuple[Where, str]]:
+    known = {("secrets",), ("keys", "local_keyring")}
+    for where, value in document.leaves():
+        name = ".".join(map(str, where))
+        if where[:1] not in known and where not in known and any(_SECRET_NAMES.search(str(part)) for part in where):
+            yield where, f"{name}: a secret has no place here"
+        elif isinstance(value, str) and _SECRET_VALUES.search(value):
+            yield where, f"{name}: this looks like a secret, which has no place here"
+
+
+def _told(document: Located, error: ValidationError) -> Iterable[str]:
+    for fault in error.errors(include_input=False, include_url=False):
+        where, message = fault["loc"], fault["msg"].removeprefix("Value error, ")
+        if not where:
+            dotted, _, message = message.partition(": ")
+            where = tuple(dotted.split("."))
+        names = [part for part in where if not str(part).startswith(("function-", "literal", "constrained"))]
+        yield f"{document.at(tuple(names))}: {'.'.join(map(str, names))}: {_sentence(fault['type'], message)}"
+
+
+def _sentence(kind: str, message: str) -> str:
+    if kind == "extra_forbidden":
+        return "is not a setting; see infra/README.md for all of them"
+    if kind == "missing":
+        return "is missing"
+    return message.replace("Input should be", "allowed:")
+
+
+def refuse_shared_state(settings: Sequence[StackSettings]) -> None:
+    """Raises SharedState: two contours or environments name one backend."""
+    taken: dict[str, str] = {}
+    for one in settings:
+        name = f"{one.environment}/{one.contour}"
+        other = taken.setdefault(one.state.backend.rstrip("/"), name)
+        if other != name:
+            raise SharedState(f"{other} and {name} keep their state in one place: give each a backend of its own")
+
+
+def settings_of(content: dict[str, Any]) -> StackSettings:
+    """Settings given as data, for tests and tools. Raises SettingsInvalid."""
+    import yaml  # noqa: PLC0415  only here
+
+    return parse_settings(Located("settings", yaml.safe_dump(content, sort_keys=False)))

@@ -1,0 +1,90 @@
+"""Runs a stack's program without an engine and yields everything it registers: for rendering, rules and tests."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import pulumi
+from pulumi.runtime import mocks, rpc, settings
+
+from infra.lib.names import PROJECT
+
+_SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a secret on the wire, public
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A resource as the engine would have been told of it: `inputs` in clear, `secret` names those that came marked."""
+
+    type: str
+    name: str
+    inputs: dict[str, Any]
+    secret: frozenset[str]
+    provider: str
+    protect: bool
+    retain_on_delete: bool
+
+    @property
+    def manifest(self) -> dict[str, Any] | None:
+        """The Kubernetes object, if it is one."""
+        return self.inputs if self.type.startswith("kubernetes:") else None
+
+
+class _Recorder(mocks.MockMonitor):
+    """Keeps the options too: whether a database is protected is as much of a fact as its size."""
+
+    def __init__(self) -> None:
+        super().__init__(_Echo())
+        self.seen: list[Registered] = []
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the engine's name
+        if request.type != "pulumi:pulumi:Stack":
+            raw = rpc.deserialize_properties(request.object)
+            secret = {key for key, value in raw.items() if isinstance(value, dict) and _SECRET in value}
+            inputs = {key: _clear(value) for key, value in raw.items()}
+            self.seen.append(
+                Registered(
+                    request.type, request.name, inputs, frozenset(secret), request.provider,
+                    request.protect, request.retainOnDelete,
+                )
+            )  # fmt: skip
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+class _Echo(mocks.Mocks):
+    """Every resource comes into being as it was asked for."""
+
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
+        return f"{args.name}_id", dict(args.inputs)
+
+    def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
+        raise NotImplementedError(f"the program calls {args.token}: rendering has no cloud to ask")
+
+
+def _clear(value: Any) -> Any:
+    if isinstance(value, dict):
+        if _SECRET in value:
+            return _clear(value["value"])
+        return {key: _clear(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clear(item) for item in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)  # the wire knows no whole numbers
+    return value
+
+
+def run(program: Callable[[], None], *, stack: str) -> list[Registered]:
+    """Everything `program` registers, in the order of its addresses. Needs no engine, no plugin and no cluster."""
+    recorder = _Recorder()
+
+    async def main() -> None:
+        # Inside the loop: the first resource is made here, and belongs to it.
+        settings.SETTINGS.rpc_manager.clear()
+        settings.SETTINGS.outputs.clear()
+        pulumi.runtime.set_mocks(_Echo(), project=PROJECT, stack=stack, preview=False, monitor=recorder)
+        await pulumi.runtime.stack.run_pulumi_func(program)
+
+    with asyncio.Runner() as runner:
+        runner.run(main())
+    return sorted(recorder.seen, key=lambda one: (one.type, one.name))

@@ -1,0 +1,1 @@
+"""Thin Pulumi projects over `infra.programs`."""
