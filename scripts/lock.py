@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-KINDS = {"run": ("app", "vault", "local"), "dev": ("app", "vault", "deploy", "local", "dev")}
+KINDS = {"run": ("app", "vault", "local"), "dev": ("app", "vault", "s3", "deploy", "local", "dev")}
 
 
 def main() -> None:
