@@ -1,0 +1,101 @@
+"""The erasure journal: what is written stays, what was touched is found."""
+
+import multiprocessing
+import os
+from pathlib import Path
+
+import pytest
+
+from pii_vault.core.tokens import new_id, new_subject_text
+from pii_vault.rights.errors import JournalBroken, JournalUnavailable
+from pii_vault.rights.journal import ErasureJournal, Order
+
+KEY = bytes(range(32))
+
+
+def order() -> Order:
+    subject = new_subject_text(os.urandom(16), tenant="demo")
+    return Order("demo", subject, (0,), "subject_request", new_id("ers"))
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> ErasureJournal:
+    return ErasureJournal(tmp_path / "erasures.journal", KEY)
+
+
+def test_lines_come_back_in_order_and_numbered(journal: ErasureJournal) -> None:
+    orders = [order() for _ in range(3)]
+    written = [journal.append(each) for each in orders]
+    assert journal.lines() == tuple(written)
+    assert [line.n for line in written] == [1, 2, 3]
+    assert [line.subject for line in written] == [each.subject for each in orders]
+
+
+def test_an_erasure_has_one_line_however_often_it_is_resumed(journal: ErasureJournal) -> None:
+    once = order()
+    assert journal.append(once) == journal.append(once)
+    assert len(journal.lines()) == 1
+
+
+def test_no_file_is_an_empty_journal(journal: ErasureJournal) -> None:
+    assert journal.lines() == ()
+
+
+@pytest.mark.parametrize("touch", ["change", "remove", "swap", "key", "noise"])
+def test_a_touched_journal_is_found(journal: ErasureJournal, tmp_path: Path, touch: str) -> None:
+    for _ in range(3):
+        journal.append(order())
+    path = tmp_path / "erasures.journal"
+    lines = path.read_bytes().splitlines(keepends=True)
+    key = KEY
+    match touch:
+        case "change":
+            lines[1] = lines[1].replace(b'"groups":[0]', b'"groups":[1]')
+        case "remove":
+            del lines[1]
+        case "swap":
+            lines[0], lines[1] = lines[1], lines[0]
+        case "key":
+            key = bytes(32)
+        case "noise":
+            lines[1] = b"\n"
+    path.write_bytes(b"".join(lines))
+    with pytest.raises(JournalBroken):
+        ErasureJournal(path, key).lines()
+    with pytest.raises(JournalBroken):
+        ErasureJournal(path, key).append(order())
+
+
+def test_a_line_cut_short_by_a_crash_is_dropped(journal: ErasureJournal, tmp_path: Path) -> None:
+    kept = journal.append(order())
+    journal.append(order())
+    path = tmp_path / "erasures.journal"
+    content = path.read_bytes()
+    path.write_bytes(content[:-7])
+    assert journal.lines() == (kept,)
+    third = journal.append(order())
+    assert journal.lines() == (kept, third)
+    assert third.n == 2
+
+
+def _append(path: Path, count: int) -> None:
+    journal = ErasureJournal(path, KEY)
+    for _ in range(count):
+        journal.append(order())
+
+
+def test_processes_that_write_at_once_make_one_chain(tmp_path: Path) -> None:
+    path = tmp_path / "erasures.journal"
+    context = multiprocessing.get_context("forkserver")
+    writers = [context.Process(target=_append, args=(path, 10)) for _ in range(3)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert [line.n for line in ErasureJournal(path, KEY).lines()] == list(range(1, 31))
+
+
+def test_a_full_disk_erases_nothing() -> None:
+    journal = ErasureJournal(Path("/dev/full"), KEY)
+    with pytest.raises(JournalUnavailable):
+        journal.append(order())
