@@ -6,6 +6,8 @@ from time import monotonic
 
 from pii_vault.core.primitives import AesGcmCipher, ValueCipher
 
+REFUSED_SECONDS = 60.0  # longer than an unwrap under way may take
+
 
 class DekCache:
     """Bounded LRU with a time limit, one entry per subject, holding the ciphers of its retention groups.
@@ -14,13 +16,14 @@ class DekCache:
     entry's time runs from its first key: use never prolongs it. Belongs to one event loop.
     """
 
-    __slots__ = ("_clock", "_entries", "_max_items", "_ttl_seconds")
+    __slots__ = ("_clock", "_entries", "_max_items", "_refused", "_ttl_seconds")
 
     def __init__(self, max_items: int, ttl_seconds: float, *, clock: Callable[[], float] = monotonic) -> None:
         self._max_items = max_items
         self._ttl_seconds = ttl_seconds
         self._clock = clock
         self._entries: OrderedDict[bytes, tuple[float, dict[int, ValueCipher]]] = OrderedDict()
+        self._refused: dict[bytes, float] = {}  # subject → until when; oldest first
 
     def get(self, subject: bytes, group: int) -> ValueCipher | None:
         """The cipher of a subject and retention group, if it is held and not too old."""
@@ -35,9 +38,11 @@ class DekCache:
         return ciphers.get(group)
 
     def put(self, subject: bytes, group: int, dek: bytes) -> ValueCipher:
-        """Prepares and keeps the cipher of a DEK, and returns it."""
+        """Prepares and keeps the cipher of a DEK, and returns it. Not kept: one of a subject invalidated just now."""
         cipher = AesGcmCipher(dek)
         now = self._clock()
+        if self._refused and self._refused.get(subject, now) > now:
+            return cipher
         entry = self._entries.get(subject)
         if entry is None or entry[0] <= now:
             self._entries[subject] = (now + self._ttl_seconds, {group: cipher})
@@ -49,8 +54,15 @@ class DekCache:
         return cipher
 
     def invalidate(self, subject: bytes) -> None:
-        """Forgets all keys of a subject: after this no call returns them."""
+        """Forgets all keys of a subject: after this no call returns them.
+
+        A key that was being unwrapped meanwhile is not kept either when it comes: it serves its own request only.
+        """
         self._entries.pop(subject, None)
+        now = self._clock()
+        for old in [each for each, until in self._refused.items() if until <= now]:
+            del self._refused[old]
+        self._refused[subject] = now + REFUSED_SECONDS
 
     def clear(self) -> None:
         self._entries.clear()

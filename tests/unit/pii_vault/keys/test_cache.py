@@ -1,5 +1,5 @@
 from pii_vault.core.primitives import new_key
-from pii_vault.keys.cache import DekCache
+from pii_vault.keys.cache import REFUSED_SECONDS, DekCache
 
 ANNA, VERA, DARYA = (letter * 16 for letter in (b"a", b"v", b"d"))
 
@@ -88,3 +88,15 @@ def test_its_repr_shows_no_key() -> None:
     key = b"K" * 32
     cache.put(ANNA, 0, key)
     assert "KKKK" not in f"{cache!r} {cache.get(ANNA, 0)!r}"
+
+
+def test_a_key_that_arrives_after_its_subject_was_invalidated_is_not_kept() -> None:
+    cache, clock = _cache()
+    cache.invalidate(ANNA)
+    assert cache.put(ANNA, 0, new_key())  # it serves the request that waited for it
+    assert cache.get(ANNA, 0) is None
+    cache.put(VERA, 0, new_key())
+    assert cache.get(VERA, 0)
+    clock.now += REFUSED_SECONDS
+    cache.put(ANNA, 0, new_key())
+    assert cache.get(ANNA, 0)
