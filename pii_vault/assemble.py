@@ -11,9 +11,9 @@ from pii_vault.audit.log import AuditCommitter
 from pii_vault.config import VaultSettings
 from pii_vault.consent.register import load_consents
 from pii_vault.core.classes import load_classes
-from pii_vault.errors import WrongPassphrase
 from pii_vault.keys.cache import DekCache
 from pii_vault.keys.local import LocalKeyring
+from pii_vault.keys.root_seal import read_secret_file
 from pii_vault.keys.service import KeyService
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
@@ -31,12 +31,7 @@ def open_keys(settings: VaultSettings) -> KeyService:
     Raises:
         BrokenKeyring, WrongPassphrase: the local keyring cannot be opened.
     """
-    try:
-        passphrase = settings.keyring_passphrase_file.read_text("utf-8").strip()
-    except OSError as error:
-        name = settings.keyring_passphrase_file.name
-        raise WrongPassphrase(f"cannot read the passphrase file {name}: {error.strerror}") from error
-    return LocalKeyring(settings.keyring_path, passphrase)
+    return LocalKeyring(settings.keyring_path, read_secret_file(settings.keyring_passphrase_file))
 
 
 @asynccontextmanager

@@ -223,6 +223,13 @@ class TenantKeyExists(KeyServiceError):
     code = "tenant_key_exists"
 
 
+class KeyStepRefused(KeyServiceError):
+    """This step of the key life cycle cannot be undone, and what it relies on does not hold yet."""
+
+    status_code = 409
+    code = "key_step_refused"
+
+
 class UnwrapFailed(KeyServiceError):
     """A wrapped key failed authentication: it belongs to another subject, tenant or version."""
 

@@ -1,12 +1,13 @@
-"""The keyring file: a passphrase seals a root key, the root key seals every other key.
+"""The keyring file: a passphrase or a PKCS#11 token seals a root key, the root key seals every other key.
 
-    {"format": "larets-keyring/1",
-     "kdf": {"name": "scrypt", "work_factor": 16, "salt": …},
+    {"format": "larets-keyring/2", "serial": 7,
+     "kdf": {"name": "scrypt", "work_factor": 16, "salt": …}  or  "token": {"name": "pkcs11", "key": …},
      "root": …, "audit": …, "checkpoint": …,
-     "tenants": {"<tenant>": {"kek": {"1": …}, "index": {"1": …}}}}
+     "tenants": {"<tenant>": {"kek": {"1": …}, "index": {"1": …}, "minimum": {"kek": 1}}}}
 
 Each sealed key is base64 of nonce ‖ ciphertext ‖ tag (AES-256-GCM) bound to its place in the file, so keys
-cannot be swapped between tenants, kinds or versions. All keys are random: none follows from another.
+cannot be swapped between tenants, kinds or versions. All keys are random: none follows from another. `serial` rises
+with each write, so that a copy says how old it is. Format 1, without serial, token and minimums, is read too.
 """
 
 import base64
@@ -14,23 +15,16 @@ import binascii
 import os
 import secrets
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pii_vault.core.primitives import (
-    KEY_BYTES,
-    NONCE_BYTES,
-    AesGcmCipher,
-    AuthenticationFailed,
-    key_from_passphrase,
-    new_key,
-)
-from pii_vault.errors import BrokenKeyring, WrongPassphrase
+from pii_vault.core.primitives import KEY_BYTES, NONCE_BYTES, AesGcmCipher, AuthenticationFailed
+from pii_vault.errors import BrokenKeyring
+from pii_vault.keys.versions import Kind
 
+FORMAT: Final = "larets-keyring/2"
 Version = Annotated[int, Field(ge=1)]
-SALT_BYTES = 16
-MIN_PASSPHRASE_CHARS = 12
 OTHERS_MAY_READ = 0o077
 
 
@@ -43,47 +37,45 @@ class Kdf(BaseModel):
     salt: str
 
 
+class TokenKey(BaseModel):
+    """The root is sealed by the AES key of this label inside a PKCS#11 token, which it never leaves."""
+
+    model_config = ConfigDict(extra="forbid")
+    name: Literal["pkcs11"] = "pkcs11"
+    key: str = Field(min_length=1, max_length=200)
+
+
 class TenantEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     kek: dict[Version, str] = Field(min_length=1)
     index: dict[Version, str] = Field(min_length=1)
+    minimum: dict[Kind, Version] = {}
+
+    def held(self, kind: Kind) -> dict[Version, str]:
+        return self.kek if kind == "kek" else self.index
 
 
 class KeyringFile(BaseModel):
     model_config = ConfigDict(extra="forbid")
-    format: Literal["larets-keyring/1"] = "larets-keyring/1"
-    kdf: Kdf
+    format: Literal["larets-keyring/1", "larets-keyring/2"] = FORMAT
+    serial: int = Field(default=1, ge=1)
+    kdf: Kdf | None = None
+    token: TokenKey | None = None
     root: str
     audit: str
     checkpoint: str
     tenants: dict[str, TenantEntry]
 
+    @model_validator(mode="after")
+    def _one_seal(self) -> Self:
+        if (self.kdf is None) == (self.token is None):
+            raise ValueError("exactly one of kdf and token says how the root is sealed")
+        return self
 
-def new_file(passphrase: str, *, work_factor: int) -> KeyringFile:
-    """A keyring without tenants. Raises WrongPassphrase when the passphrase is too short to protect it."""
-    if len(passphrase) < MIN_PASSPHRASE_CHARS:
-        raise WrongPassphrase(f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters; take a longer one")
-    salt = os.urandom(SALT_BYTES)
-    root = new_key()
-    under_root = AesGcmCipher(root)
-    derived = key_from_passphrase(passphrase.encode(), salt=salt, work_factor=work_factor)
-    return KeyringFile(
-        kdf=Kdf(work_factor=work_factor, salt=base64.b64encode(salt).decode()),
-        root=seal_key(AesGcmCipher(derived), root, place="root"),
-        audit=seal_key(under_root, new_key(), place="audit"),
-        checkpoint=seal_key(under_root, new_key(), place="checkpoint"),
-        tenants={},
-    )
-
-
-def open_root(content: KeyringFile, passphrase: str) -> AesGcmCipher:
-    """The root key of a file. Raises WrongPassphrase."""
-    salt = _decode(content.kdf.salt)
-    derived = key_from_passphrase(passphrase.encode(), salt=salt, work_factor=content.kdf.work_factor)
-    try:
-        return AesGcmCipher(open_key(AesGcmCipher(derived), content.root, place="root"))
-    except BrokenKeyring:
-        raise WrongPassphrase from None
+    @property
+    def header(self) -> Kdf | TokenKey:
+        """How the root is sealed."""
+        return self.kdf or self.token  # type: ignore[return-value]  # the validator holds that there is one
 
 
 def seal_key(cipher: AesGcmCipher, key: bytes, *, place: str) -> str:
@@ -93,7 +85,7 @@ def seal_key(cipher: AesGcmCipher, key: bytes, *, place: str) -> str:
 
 def open_key(cipher: AesGcmCipher, sealed: str, *, place: str) -> bytes:
     """Raises BrokenKeyring when the key was altered or stood at another place."""
-    blob = _decode(sealed)
+    blob = decode(sealed)
     try:
         key = cipher.decrypt(blob[:NONCE_BYTES], blob[NONCE_BYTES:], _bound(place))
     except (AuthenticationFailed, ValueError):
@@ -115,7 +107,7 @@ def read(path: Path) -> KeyringFile:
     except ValidationError as error:
         # The cause is dropped on purpose: pydantic repeats the input, and the input is sealed keys.
         wrong = ", ".join(".".join(map(str, item["loc"])) for item in error.errors(include_input=False))
-        raise BrokenKeyring(f"the keyring {path} is not of format larets-keyring/1 (at: {wrong})") from None
+        raise BrokenKeyring(f"the keyring {path} is not of format {FORMAT} (at: {wrong})") from None
 
 
 def write(path: Path, content: KeyringFile) -> None:
@@ -138,7 +130,7 @@ def write(path: Path, content: KeyringFile) -> None:
         os.close(folder)
 
 
-def _decode(text: str) -> bytes:
+def decode(text: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except binascii.Error:

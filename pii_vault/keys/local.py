@@ -1,15 +1,17 @@
-"""The embedded key service: a keyring file on this machine, opened by a passphrase at start.
+"""The embedded key service: a keyring file on this machine, opened by a passphrase or a token at start.
 
-Several processes may share one file. A change is made under a lock, against what the file says then; a
-process that meets a tenant or version it does not know re-reads the file before it says so.
+Several processes may share one file. A change is made under a lock, against what the file says then. A process looks
+for a change of the file once a second, and whenever it meets a tenant or version that it does not know.
 """
 
 import asyncio
 import fcntl
 import os
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from pii_vault.core.primitives import AesGcmCipher, new_key, public_key, sign
 from pii_vault.errors import (
@@ -20,49 +22,59 @@ from pii_vault.errors import (
     UnknownTenantKey,
 )
 from pii_vault.keys import keyring_file
-from pii_vault.keys.keyring_file import KeyringFile, TenantEntry
+from pii_vault.keys.keyring_file import Kdf, KeyringFile, TenantEntry, TokenKey
+from pii_vault.keys.root_seal import DEFAULT_WORK_FACTOR, PassphraseSeal, RootSeal
 from pii_vault.keys.service import WrappedKey
 from pii_vault.keys.tenant_keys import TenantKeys
+from pii_vault.keys.versions import FIRST, Kind, Versions
 
-DEFAULT_WORK_FACTOR = 16  # scrypt with N = 2^16, r = 8: 64 MiB and some 0.2 s, once per process
+T = TypeVar("T")
+
+LOOK_SECONDS = 1.0  # how long a process may go on under a version that another process has replaced
 
 
-def create_local_keyring(path: Path, passphrase: str, *, work_factor: int = DEFAULT_WORK_FACTOR) -> None:
-    """Makes a keyring without tenants. Raises KeyringExists rather than write over one."""
+def create_local_keyring(path: Path, seal: str | RootSeal, *, work_factor: int = DEFAULT_WORK_FACTOR) -> None:
+    """Makes a keyring without tenants. `seal` may be a passphrase. Raises KeyringExists rather than write over one."""
     with _locked(path):
         if path.exists():
             raise KeyringExists
-        keyring_file.write(path, keyring_file.new_file(passphrase, work_factor=work_factor))
+        keyring_file.write(path, _new_file(_as_seal(seal, work_factor)))
 
 
 class LocalKeyring:
-    """KeyService over a keyring file. Opening it proves the passphrase and every key in the file."""
+    """KeyService over a keyring file. Opening it proves the passphrase or token, and every key in the file."""
 
-    def __init__(self, path: Path, passphrase: str) -> None:
-        """Raises WrongPassphrase or BrokenKeyring."""
+    def __init__(self, path: Path, seal: str | RootSeal) -> None:
+        """Raises WrongPassphrase, BrokenKeyring, or KeyServiceUnavailable when the token is away."""
         self._path = path
         stamp = _stamp(path)
         content = keyring_file.read(path)
-        self._root = keyring_file.open_root(content, passphrase)
+        self._root = AesGcmCipher(_as_seal(seal).open(content.header, content.root))
         self._audit_key = keyring_file.open_key(self._root, content.audit, place="audit")
         self._checkpoint_seed = keyring_file.open_key(self._root, content.checkpoint, place="checkpoint")
         self._tenants = self._open_tenants(content)
+        self._serial = content.serial
         self._stamp = stamp
+        self._looked = time.monotonic()
+
+    @property
+    def serial(self) -> int:
+        """Rises with each change of the file: what to write on a copy of it."""
+        return self._serial
 
     async def generate(self, tenant: str, contexts: Sequence[bytes]) -> list[tuple[bytes, WrappedKey]]:
-        return (await self._tenant(tenant)).generate(contexts)
+        """A file that is gone stops it: what would be wrapped now nobody could open tomorrow."""
+        return (await self._tenant(tenant, strict=True)).generate(contexts)
 
     async def unwrap(self, tenant: str, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[bytes]:
-        try:
-            return (await self._tenant(tenant)).unwrap(wrapped)
-        except UnknownTenantKey:
-            return (await self._tenant(tenant, reread=True)).unwrap(wrapped)
+        return await self._held(tenant, lambda keys: keys.unwrap(wrapped))
+
+    async def rewrap(self, tenant: str, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[WrappedKey]:
+        await self._tenant(tenant, strict=True)
+        return await self._held(tenant, lambda keys: keys.rewrap(wrapped))
 
     async def index_key(self, tenant: str, class_id: str, version: int) -> bytes:
-        try:
-            return (await self._tenant(tenant)).index_key(class_id, version)
-        except UnknownTenantKey:
-            return (await self._tenant(tenant, reread=True)).index_key(class_id, version)
+        return await self._held(tenant, lambda keys: keys.index_key(class_id, version))
 
     async def audit_key(self) -> bytes:
         return self._audit_key
@@ -74,19 +86,68 @@ class LocalKeyring:
         return public_key(self._checkpoint_seed)
 
     async def create_tenant(self, tenant: str) -> None:
-        await asyncio.to_thread(self._create_tenant, tenant)
+        def change(content: KeyringFile) -> None:
+            if tenant in content.tenants:
+                raise TenantKeyExists
+            content.tenants[tenant] = TenantEntry(
+                kek={FIRST: self._new_sealed(tenant, "kek", FIRST)}, index={FIRST: self._new_sealed(tenant, "index", 1)}
+            )
+
+        await self._change(change)
+
+    async def versions(self, tenant: str, kind: Kind) -> Versions:
+        return (await self._tenant(tenant, reread=True, strict=True)).versions(kind)
+
+    async def rotate(self, tenant: str, kind: Kind) -> int:
+        def change(content: KeyringFile) -> None:
+            held = _entry(content, tenant).held(kind)
+            version = max(held) + 1
+            held[version] = self._new_sealed(tenant, kind, version)
+
+        await self._change(change)
+        return (await self._tenant(tenant)).versions(kind).current
+
+    async def raise_minimum(self, tenant: str, kind: Kind, version: int) -> None:
+        def change(content: KeyringFile) -> None:
+            entry = _entry(content, tenant)
+            self._open_tenant(tenant, entry).check_minimum(kind, version)
+            entry.minimum[kind] = version
+
+        await self._change(change)
+
+    async def trim(self, tenant: str, kind: Kind) -> Versions:
+        def change(content: KeyringFile) -> None:
+            entry = _entry(content, tenant)
+            held = entry.held(kind)
+            for version in [each for each in held if each < entry.minimum.get(kind, FIRST)]:
+                del held[version]
+
+        await self._change(change)
+        return (await self._tenant(tenant)).versions(kind)
 
     async def ready(self) -> None:
         """The file must still be there: without it the keys would die with this process."""
         try:
-            await asyncio.to_thread(_stamp, self._path)
+            await asyncio.to_thread(self._reload_if_changed)
         except BrokenKeyring as error:
             raise KeyServiceUnavailable(error.detail) from error
 
-    async def _tenant(self, tenant: str, *, reread: bool = False) -> TenantKeys:
+    async def _held(self, tenant: str, use: Callable[[TenantKeys], T]) -> T:
+        """With the keys that are in memory; with those of the file when a version is not among them."""
+        try:
+            return use(await self._tenant(tenant))
+        except UnknownTenantKey:
+            return use(await self._tenant(tenant, reread=True))
+
+    async def _tenant(self, tenant: str, *, reread: bool = False, strict: bool = False) -> TenantKeys:
         keys = self._tenants.get(tenant)
-        if keys is None or reread:
-            await asyncio.to_thread(self._reload_if_changed)
+        if keys is None or reread or self._looked + LOOK_SECONDS < time.monotonic():
+            try:
+                await asyncio.to_thread(self._reload_if_changed)
+                self._looked = time.monotonic()
+            except BrokenKeyring:
+                if keys is None or strict:
+                    raise
             keys = self._tenants.get(tenant)
         if keys is None:
             raise UnknownTenantKey
@@ -95,38 +156,69 @@ class LocalKeyring:
     def _reload_if_changed(self) -> None:
         stamp = _stamp(self._path)
         if stamp != self._stamp:
-            self._tenants = self._open_tenants(keyring_file.read(self._path))
+            content = keyring_file.read(self._path)
+            self._tenants = self._open_tenants(content)
+            self._serial = content.serial
             self._stamp = stamp
 
-    def _create_tenant(self, tenant: str) -> None:
+    async def _change(self, change: Callable[[KeyringFile], None]) -> None:
+        await asyncio.to_thread(self._changed, change)
+
+    def _changed(self, change: Callable[[KeyringFile], None]) -> None:
+        """Applies a change to what the file says now, proves the result, and puts it in the file's place."""
         with _locked(self._path):
             content = keyring_file.read(self._path)
-            if tenant in content.tenants:
-                raise TenantKeyExists
-            content.tenants[tenant] = TenantEntry(
-                kek={1: keyring_file.seal_key(self._root, new_key(), place=_place(tenant, "kek", 1))},
-                index={1: keyring_file.seal_key(self._root, new_key(), place=_place(tenant, "index", 1))},
-            )
+            change(content)
+            content.format = keyring_file.FORMAT
+            content.serial += 1
             tenants = self._open_tenants(content)
             keyring_file.write(self._path, content)
-            self._tenants = tenants
-            self._stamp = _stamp(self._path)
+            self._tenants, self._serial, self._stamp = tenants, content.serial, _stamp(self._path)
+
+    def _new_sealed(self, tenant: str, kind: Kind, version: int) -> str:
+        return keyring_file.seal_key(self._root, new_key(), place=_place(tenant, kind, version))
 
     def _open_tenants(self, content: KeyringFile) -> dict[str, TenantKeys]:
         return {tenant: self._open_tenant(tenant, entry) for tenant, entry in content.tenants.items()}
 
     def _open_tenant(self, tenant: str, entry: TenantEntry) -> TenantKeys:
-        def opened(kind: str, version: int, sealed: str) -> bytes:
+        def opened(kind: Kind, version: int, sealed: str) -> bytes:
             return keyring_file.open_key(self._root, sealed, place=_place(tenant, kind, version))
 
         return TenantKeys(
             tenant,
             {version: AesGcmCipher(opened("kek", version, sealed)) for version, sealed in entry.kek.items()},
             {version: opened("index", version, sealed) for version, sealed in entry.index.items()},
+            entry.minimum,
         )
 
 
-def _place(tenant: str, kind: str, version: int) -> str:
+def _as_seal(seal: str | RootSeal, work_factor: int = DEFAULT_WORK_FACTOR) -> RootSeal:
+    return PassphraseSeal(seal, work_factor=work_factor) if isinstance(seal, str) else seal
+
+
+def _new_file(seal: RootSeal) -> KeyringFile:
+    root = new_key()
+    header, sealed = seal.seal(root)
+    under_root = AesGcmCipher(root)
+    return KeyringFile(
+        kdf=header if isinstance(header, Kdf) else None,
+        token=header if isinstance(header, TokenKey) else None,
+        root=sealed,
+        audit=keyring_file.seal_key(under_root, new_key(), place="audit"),
+        checkpoint=keyring_file.seal_key(under_root, new_key(), place="checkpoint"),
+        tenants={},
+    )
+
+
+def _entry(content: KeyringFile, tenant: str) -> TenantEntry:
+    try:
+        return content.tenants[tenant]
+    except KeyError:
+        raise UnknownTenantKey from None
+
+
+def _place(tenant: str, kind: Kind, version: int) -> str:
     return f"tenants/{tenant}/{kind}/{version}"
 
 

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pii_vault.core.primitives import (
     KEY_BYTES,
@@ -12,8 +12,9 @@ from pii_vault.core.primitives import (
     AuthenticationFailed,
     derive_key,
 )
-from pii_vault.errors import UnknownTenantKey, UnwrapFailed
+from pii_vault.errors import KeyStepRefused, UnknownTenantKey, UnwrapFailed
 from pii_vault.keys.service import WrappedKey
+from pii_vault.keys.versions import FIRST, Kind, Versions
 
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
 _LABEL_DEK = b"larets/dek/1\0"
@@ -31,7 +32,12 @@ class TenantKeys:
 
     tenant: str
     keks: Mapping[int, AesGcmCipher]
-    index_roots: Mapping[int, bytes]
+    index_roots: Mapping[int, bytes] = field(repr=False)
+    minimums: Mapping[Kind, int] = field(default_factory=dict)
+
+    def versions(self, kind: Kind) -> Versions:
+        held = self.keks if kind == "kek" else self.index_roots
+        return Versions(min(held), self.minimums.get(kind, FIRST), max(held))
 
     def generate(self, contexts: Sequence[bytes]) -> list[tuple[bytes, WrappedKey]]:
         """One new DEK per context under the newest KEK. The randomness of a batch is drawn at once."""
@@ -50,9 +56,10 @@ class TenantKeys:
 
     def unwrap(self, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[bytes]:
         bound = _LABEL_DEK + self.tenant.encode() + b"\0"
+        minimum = self.minimums.get("kek", FIRST)
         opened = []
         for context, (version, blob) in wrapped:
-            kek = self.keks.get(version)
+            kek = self.keks.get(version) if version >= minimum else None
             if kek is None:
                 raise UnknownTenantKey(f"the key service holds no KEK version {version} of this tenant")
             if len(blob) != WRAPPED_BYTES:
@@ -63,8 +70,27 @@ class TenantKeys:
                 raise UnwrapFailed(f"failed to unwrap a key under KEK version {version}") from None
         return opened
 
+    def rewrap(self, wrapped: Sequence[tuple[bytes, WrappedKey]]) -> list[WrappedKey]:
+        version = max(self.keks)
+        encrypt = self.keks[version].encrypt
+        bound = _LABEL_DEK + self.tenant.encode() + b"\0"
+        noise = os.urandom(NONCE_BYTES * len(wrapped))
+        made = []
+        for at, (context, dek) in enumerate(zip((each[0] for each in wrapped), self.unwrap(wrapped), strict=True)):
+            nonce = noise[at * NONCE_BYTES : (at + 1) * NONCE_BYTES]
+            made.append(WrappedKey(version, nonce + encrypt(nonce, dek, bound + context)))
+        return made
+
+    def check_minimum(self, kind: Kind, version: int) -> None:
+        """Raises KeyStepRefused unless this may become the minimum."""
+        held = self.versions(kind)
+        if not held.minimum <= version <= held.current:
+            raise KeyStepRefused(
+                f"the minimum {kind} version may be set between {held.minimum} and {held.current}, not to {version}"
+            )
+
     def index_key(self, class_id: str, version: int) -> bytes:
-        root = self.index_roots.get(version)
+        root = self.index_roots.get(version) if version >= self.minimums.get("index", FIRST) else None
         if root is None:
             raise UnknownTenantKey(f"the key service holds no index key version {version} of this tenant")
         return derive_key(root, _LABEL_INDEX + class_id.encode())

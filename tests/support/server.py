@@ -106,6 +106,7 @@ def make_folder(folder: Path, database: Database) -> None:
     for name in ("crm", "bench"):
         public.issue(name)
     (folder / "passphrase").write_text(PASSPHRASE)
+    (folder / "passphrase").chmod(0o600)
     create_local_keyring(folder / "keyring.json", PASSPHRASE, work_factor=12)
     keys = LocalKeyring(folder / "keyring.json", PASSPHRASE)
     asyncio.run(prepare(database, keys, tenants=("demo", "other")))

@@ -82,6 +82,7 @@ def make_secrets(folder: Path) -> None:
     private.issue("outbox")
     public.issue("intake", hosts=("localhost", "127.0.0.1"))
     (folder / "passphrase").write_text(PASSPHRASE)
+    (folder / "passphrase").chmod(0o600)
     create_local_keyring(folder / "keyring.json", PASSPHRASE, work_factor=10)
 
 

@@ -47,6 +47,7 @@ class StubInstance:
 @pytest.fixture
 def instance(vault_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StubInstance:
     (tmp_path / "passphrase").write_text(PASSPHRASE)
+    (tmp_path / "passphrase").chmod(0o600)
     create_local_keyring(tmp_path / "keyring.json", PASSPHRASE, work_factor=10)
     keys = LocalKeyring(tmp_path / "keyring.json", PASSPHRASE)
     asyncio.run(create_tenant(vault_database.owner_url, keys, "demo"))

@@ -24,6 +24,7 @@ class FakeInstance:
         keyring, passphrase = folder / "keyring.json", folder / "passphrase"
         create_local_keyring(keyring, PASSPHRASE, work_factor=10)
         passphrase.write_text(PASSPHRASE)
+        passphrase.chmod(0o600)
         self.vault_database_url = database.owner_url
         self._settings = settings_for(database).model_copy(
             update={"keyring_path": keyring, "keyring_passphrase_file": passphrase, "policies_dir": POLICIES}

@@ -4,8 +4,9 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from pii_vault.errors import KeyServiceError, TenantKeyExists, UnknownTenantKey, UnwrapFailed
+from pii_vault.errors import KeyServiceError, KeyStepRefused, TenantKeyExists, UnknownTenantKey, UnwrapFailed
 from pii_vault.keys.service import KeyService, WrappedKey
+from pii_vault.keys.versions import KINDS, Kind, Versions
 
 
 class KeyServiceContract:
@@ -116,3 +117,80 @@ class KeyServiceContract:
         shown = f"{caught.value!r} {shops!r} {vars(shops)!r}"
         assert dek.hex() not in shown
         assert repr(dek)[2:-1] not in shown
+
+    # --- the life cycle ------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_new_tenant_has_the_first_version_only(self, shops: KeyService, kind: Kind) -> None:
+        assert await shops.versions("demo", kind) == Versions(1, 1, 1)
+        with pytest.raises(UnknownTenantKey):
+            await shops.versions("nobody", kind)
+
+    async def test_after_a_rotation_the_new_key_wraps_and_the_old_one_opens(self, shops: KeyService) -> None:
+        [(dek, old)] = await shops.generate("demo", [b"subject"])
+        assert await shops.rotate("demo", "kek") == 2
+        [(_, new)] = await shops.generate("demo", [b"another"])
+        assert (old.kek_version, new.kek_version) == (1, 2)
+        assert await shops.unwrap("demo", [(b"subject", old)]) == [dek]
+        assert await shops.versions("demo", "kek") == Versions(1, 1, 2)
+        assert await shops.versions("demo", "index") == Versions(1, 1, 1)
+        assert await shops.versions("other-shop", "kek") == Versions(1, 1, 1)
+
+    async def test_a_rewrapped_key_is_the_same_key_under_the_newest_version(self, shops: KeyService) -> None:
+        contexts = [b"subject-%d" % number for number in range(300)]
+        made = await shops.generate("demo", contexts)
+        await shops.rotate("demo", "kek")
+        old = [(context, wrapped) for context, (_, wrapped) in zip(contexts, made, strict=True)]
+        new = await shops.rewrap("demo", old)
+        assert {wrapped.kek_version for wrapped in new} == {2}
+        assert await shops.unwrap("demo", list(zip(contexts, new, strict=True))) == [dek for dek, _ in made]
+        assert await shops.rewrap("demo", []) == []
+
+    async def test_a_key_moved_to_another_context_is_not_rewrapped(self, shops: KeyService) -> None:
+        [(_, wrapped)] = await shops.generate("demo", [b"subject"])
+        await shops.rotate("demo", "kek")
+        with pytest.raises(UnwrapFailed):
+            await shops.rewrap("demo", [(b"another", wrapped)])
+
+    async def test_below_the_minimum_nothing_opens(self, shops: KeyService) -> None:
+        [(_, old)] = await shops.generate("demo", [b"subject"])
+        await shops.rotate("demo", "kek")
+        await shops.raise_minimum("demo", "kek", 2)
+        for use in (shops.unwrap, shops.rewrap):
+            with pytest.raises(UnknownTenantKey, match="version 1"):
+                await use("demo", [(b"subject", old)])
+
+    async def test_trimming_destroys_what_is_below_the_minimum_and_no_more(self, shops: KeyService) -> None:
+        await shops.rotate("demo", "kek")
+        [(dek, kept)] = await shops.generate("demo", [b"subject"])
+        await shops.rotate("demo", "kek")
+        assert await shops.trim("demo", "kek") == Versions(1, 1, 3)
+        await shops.raise_minimum("demo", "kek", 2)
+        assert await shops.trim("demo", "kek") == Versions(2, 2, 3)
+        assert await shops.trim("demo", "kek") == Versions(2, 2, 3)
+        assert await shops.unwrap("demo", [(b"subject", kept)]) == [dek]
+
+    @pytest.mark.parametrize("kind", KINDS)
+    async def test_a_minimum_only_rises_and_never_beyond_what_is_held(self, shops: KeyService, kind: Kind) -> None:
+        await shops.rotate("demo", kind)
+        await shops.raise_minimum("demo", kind, 2)
+        for version in (1, 3, 0):
+            with pytest.raises(KeyStepRefused):
+                await shops.raise_minimum("demo", kind, version)
+        assert (await shops.versions("demo", kind)).minimum == 2
+
+    async def test_index_keys_of_two_versions_differ_until_the_old_one_is_given_up(self, shops: KeyService) -> None:
+        old = await shops.index_key("demo", "phone", 1)
+        assert await shops.rotate("demo", "index") == 2
+        new = await shops.index_key("demo", "phone", 2)
+        assert new != old
+        assert await shops.index_key("demo", "phone", 1) == old
+        await shops.raise_minimum("demo", "index", 2)
+        with pytest.raises(UnknownTenantKey, match="version 1"):
+            await shops.index_key("demo", "phone", 1)
+        assert await shops.trim("demo", "index") == Versions(2, 2, 2)
+        assert await shops.index_key("demo", "phone", 2) == new
+
+    async def test_nothing_rotates_that_is_not_there(self, shops: KeyService) -> None:
+        with pytest.raises(UnknownTenantKey):
+            await shops.rotate("nobody", "kek")

@@ -19,6 +19,7 @@ from pii_vault.errors import (
     UnknownTenantKey,
     WrongPassphrase,
 )
+from pii_vault.keys import local
 from pii_vault.keys.local import LocalKeyring, create_local_keyring
 from tests.unit.pii_vault.keys.contract import KeyServiceContract
 
@@ -152,12 +153,16 @@ async def test_the_file_shows_no_key(path: Path) -> None:
         lambda content: content.update({"audit": content["checkpoint"]}),
         lambda content: content.update({"audit": "not base64!"}),
         lambda content: content.update({"audit": ""}),
-        lambda content: content.update({"format": "larets-keyring/2"}),
+        lambda content: content.update({"format": "larets-keyring/3"}),
         lambda content: content.update({"extra": 1}),
         lambda content: content["kdf"].update({"work_factor": 30}),
         lambda content: content["kdf"].update({"name": "plain"}),
         lambda content: content["tenants"]["demo"].update({"kek": {}}),
         lambda content: content.pop("root"),
+        lambda content: content.pop("kdf"),
+        lambda content: content.update({"token": {"name": "pkcs11", "key": "root"}}),
+        lambda content: content["tenants"]["demo"].update({"minimum": {"other": 1}}),
+        lambda content: content.update({"serial": 0}),
     ],
 )
 async def test_a_changed_file_is_refused_whole(path: Path, damage: Callable[[dict[str, Any]], object]) -> None:
@@ -173,7 +178,7 @@ async def test_a_changed_file_is_refused_whole(path: Path, damage: Callable[[dic
 
 def test_what_is_no_keyring_is_refused(path: Path) -> None:
     path.write_text("{")
-    with pytest.raises(BrokenKeyring, match="larets-keyring/1"):
+    with pytest.raises(BrokenKeyring, match="larets-keyring/2"):
         LocalKeyring(path, PASSPHRASE)
     path.unlink()
     with pytest.raises(BrokenKeyring, match="cannot be read"):
@@ -191,3 +196,73 @@ async def test_it_is_not_ready_when_its_file_is_gone(path: Path) -> None:
 def test_no_keyring_without_a_folder(tmp_path: Path) -> None:
     with pytest.raises(BrokenKeyring, match="can be written"):
         create_local_keyring(tmp_path / "absent" / "keyring.json", PASSPHRASE, work_factor=CHEAP)
+
+
+async def test_a_rotation_by_another_process_is_used_within_a_second(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = LocalKeyring(path, PASSPHRASE), LocalKeyring(path, PASSPHRASE)
+    await mine.create_tenant("demo")
+    assert (await other.generate("demo", [b"subject"]))[0][1].kek_version == 1
+    await mine.rotate("demo", "kek")
+    monkeypatch.setattr(local, "LOOK_SECONDS", 0.0)
+    assert (await other.generate("demo", [b"subject"]))[0][1].kek_version == 2
+
+
+async def test_a_version_destroyed_by_another_process_opens_nothing_here(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = LocalKeyring(path, PASSPHRASE), LocalKeyring(path, PASSPHRASE)
+    await mine.create_tenant("demo")
+    [(_, old)] = await other.generate("demo", [b"subject"])
+    await mine.rotate("demo", "kek")
+    await mine.raise_minimum("demo", "kek", 2)
+    await mine.trim("demo", "kek")
+    monkeypatch.setattr(local, "LOOK_SECONDS", 0.0)
+    with pytest.raises(UnknownTenantKey, match="version 1"):
+        await other.unwrap("demo", [(b"subject", old)])
+
+
+async def test_a_trimmed_key_is_in_the_file_no_more(path: Path) -> None:
+    keyring = LocalKeyring(path, PASSPHRASE)
+    await keyring.create_tenant("demo")
+    sealed = json.loads(path.read_text())["tenants"]["demo"]["kek"]["1"]
+    await keyring.rotate("demo", "kek")
+    await keyring.raise_minimum("demo", "kek", 2)
+    assert sealed in path.read_text()
+    await keyring.trim("demo", "kek")
+    assert sealed not in path.read_text()
+
+
+async def test_nothing_is_wrapped_while_the_file_is_gone_and_what_is_wrapped_still_opens(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keyring = LocalKeyring(path, PASSPHRASE)
+    await keyring.create_tenant("demo")
+    [(dek, wrapped)] = await keyring.generate("demo", [b"subject"])
+    path.unlink()
+    monkeypatch.setattr(local, "LOOK_SECONDS", 0.0)
+    with pytest.raises(BrokenKeyring):
+        await keyring.generate("demo", [b"subject"])
+    assert await keyring.unwrap("demo", [(b"subject", wrapped)]) == [dek]
+
+
+async def test_each_change_raises_the_serial(path: Path) -> None:
+    keyring = LocalKeyring(path, PASSPHRASE)
+    assert keyring.serial == 1
+    await keyring.create_tenant("demo")
+    await keyring.rotate("demo", "kek")
+    assert keyring.serial == 3
+    assert LocalKeyring(path, PASSPHRASE).serial == 3
+
+
+async def test_a_file_of_the_first_format_is_read_and_rewritten_by_the_next_change(path: Path) -> None:
+    await LocalKeyring(path, PASSPHRASE).create_tenant("demo")
+    content = json.loads(path.read_text())
+    del content["serial"], content["token"], content["tenants"]["demo"]["minimum"]
+    path.write_text(json.dumps({**content, "format": "larets-keyring/1"}))
+    keyring = LocalKeyring(path, PASSPHRASE)
+    [(_, wrapped)] = await keyring.generate("demo", [b"subject"])
+    assert wrapped.kek_version == 1
+    await keyring.rotate("demo", "kek")
+    assert json.loads(path.read_text())["format"] == "larets-keyring/2"
