@@ -4,6 +4,7 @@ import random
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -34,7 +35,7 @@ def _read(name: str) -> Iterator[Labelled]:
         count, marked = (int(line[1]), line[3:]) if line[0] == "@" and line[1].isdigit() else (1, line)
         for copy in range(count):
             draw = random.Random(f"{name} {number} {copy}")
-            yield _parse(_SLOT.sub(lambda slot, draw=draw: _fill(slot[1], draw, persons), marked))
+            yield _parse(_SLOT.sub(partial(_filled, draw, persons), marked))
 
 
 def _parse(marked: str) -> Labelled:
@@ -74,6 +75,10 @@ HELD_OUT = _Persons(
     ("Вокзальная", "Достоевского", "Щорса", "1-я Линия", "Академика Королёва"),
     ("Кострома", "Йошкар-Ола", "Чита", "Старый Оскол"),
 )
+
+
+def _filled(draw: random.Random, persons: _Persons, found: re.Match[str]) -> str:
+    return _fill(found[1], draw, persons)
 
 
 def _fill(slot: str, draw: random.Random, persons: _Persons) -> str:
@@ -201,7 +206,7 @@ def _spoken_phone(draw: random.Random) -> str:
 
 def _email(draw: random.Random) -> str:
     local = draw.choice(("anna.k", "shop-{}", "ivanov_{}", "{}mail", "o.p.{}")).format(_digits(draw, 3))
-    return f"{local}@{draw.choice(('mail.ru', 'yandex.ru', 'gmail.com', 'firma-{}.рф'.format(_digits(draw, 2))))}"
+    return f"{local}@{draw.choice(('mail.ru', 'yandex.ru', 'gmail.com', f'firma-{_digits(draw, 2)}.рф'))}"
 
 
 def _inn(draw: random.Random) -> str:
@@ -238,7 +243,20 @@ def _address(draw: random.Random, persons: _Persons) -> str:
     )  # fmt: skip
 
 
-_MONTHS = "января февраля марта апреля мая июня июля августа сентября октября ноября декабря".split()
+_MONTHS = [
+    "января",
+    "февраля",
+    "марта",
+    "апреля",
+    "мая",
+    "июня",
+    "июля",
+    "августа",
+    "сентября",
+    "октября",
+    "ноября",
+    "декабря",
+]
 
 
 def _birth(draw: random.Random) -> str:
