@@ -4,7 +4,8 @@ from typing import Annotated, Any
 
 import typer
 
-from pii_vault.identity import store
+from pii_vault.identity import factor, store
+from pii_vault.identity.keys import IdentityKeys
 from pii_vault.identity.models import ROLES, Role, Staff
 from pii_vault.identity.staff import (
     Invited,
@@ -50,7 +51,7 @@ def invite_(
                 policy=issuer.policy,
                 now=issuer.now(),
             )
-        await local.record(invited.staff_id, tenant, "staff_invite")
+            local.record(db, invited.staff_id, tenant, "staff_invite")
         return _link(local, invited)
 
     _show_link(run(act), as_json=as_json)
@@ -70,7 +71,7 @@ def role_(
         with local.sessions.begin() as db:
             staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
             set_role(db, staff.id, role=chosen, now=local.issuer.now())
-        await local.record(staff.id, tenant, "staff_role")
+            local.record(db, staff.id, tenant, "staff_role")
         return _row(staff)
 
     _show(run(act), as_json=as_json)
@@ -96,7 +97,11 @@ def list_(tenant: TenantOption, as_json: Json = False) -> None:
         keys = local.issuer.keys
         with local.sessions() as db:
             return [
-                _row(staff) | {"login": keys.open(staff.login_sealed, context=f"staff/{staff.id}/login")}
+                _row(staff)
+                | {
+                    "login": keys.open(staff.login_sealed, context=f"staff/{staff.id}/login"),
+                    "recovery_codes": _codes_left(keys, staff),
+                }
                 for staff in list_staff(db, tenant)
             ]
 
@@ -105,7 +110,8 @@ def list_(tenant: TenantOption, as_json: Json = False) -> None:
         emit(rows)
         return
     for row in rows:
-        result(f"{row['staff']}  {row['role']:<10} {row['state']:<9} {row['alias']:<20} {row['login']}")
+        codes = f"{row['recovery_codes']:>2} recovery codes"
+        result(f"{row['staff']}  {row['role']:<10} {row['state']:<9} {codes}  {row['alias']:<20} {row['login']}")
 
 
 @cli.command("reset-second-factor")
@@ -124,9 +130,9 @@ def reset(
             _, invited, ended = reset_second_factor(
                 db, issuer.keys, staff.id, policy=issuer.policy, now=issuer.now(), password_too=password
             )
-        await local.record(staff.id, tenant, "second_factor_reset")
-        for _ in ended:
-            await local.record(staff.id, tenant, "session_end")
+            local.record(db, staff.id, tenant, "second_factor_reset")
+            for _ in ended:
+                local.record(db, staff.id, tenant, "session_end")
         return _link(local, invited)
 
     _show_link(run(act), as_json=as_json)
@@ -146,23 +152,13 @@ def sessions(
         with local.sessions.begin() as db:
             staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
             live = store.live_of(db, staff.id, policy=policy, now=now)
-            doomed = [row.sid for row in live if end in ("all", row.sid)]
+            doomed = [each.session.sid for each in live if end in ("all", each.session.sid)]
             if end and not doomed:
                 fail("no such session", hint="larets staff sessions WHO lists them")
+            rows = [_session_row(each, ended=each.session.sid in doomed) for each in live]
             for sid in doomed:
                 store.end(db, sid, reason="ended_by_operator", now=now)
-            rows = [
-                {
-                    "session": row.sid,
-                    "device": row.device,
-                    "signed_in": row.auth_time.isoformat(timespec="seconds"),
-                    "last_seen": row.last_seen_at.isoformat(timespec="seconds"),
-                    "state": "ended" if row.sid in doomed else "live",
-                }
-                for row in live
-            ]
-        for _ in doomed:
-            await local.record(staff.id, tenant, "session_end")
+                local.record(db, staff.id, tenant, "session_end")
         return rows
 
     rows = run(act)
@@ -170,16 +166,17 @@ def sessions(
         emit(rows)
         return
     for row in rows:
-        result(f"{row['session']}  {row['state']:<6} {row['signed_in']}  {row['last_seen']}  {row['device']}")
+        seen = f"vault {row['seen_at_vault']}  client {row['client_used'] or '—'}"
+        result(f"{row['session']}  {row['state']:<6} {row['signed_in']}  {seen}  {row['device']}")
 
 
 async def _enable(local: LocalIssuer, who: str, tenant: str, *, enabled: bool) -> dict[str, Any]:
     with local.sessions.begin() as db:
         staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
         _, ended = set_enabled(db, staff.id, enabled=enabled, now=local.issuer.now())
-    await local.record(staff.id, tenant, "staff_enable" if enabled else "staff_disable")
-    for _ in ended:
-        await local.record(staff.id, tenant, "session_end")
+        local.record(db, staff.id, tenant, "staff_enable" if enabled else "staff_disable")
+        for _ in ended:
+            local.record(db, staff.id, tenant, "session_end")
     return _row(staff)
 
 
@@ -191,6 +188,23 @@ def _role(text: str) -> Role:
 
 def _row(staff: Staff) -> dict[str, Any]:
     return {"staff": staff.id, "alias": staff.alias, "role": staff.role, "state": staff.state}
+
+
+def _codes_left(keys: IdentityKeys, staff: Staff) -> int:
+    enrolled = factor.read(keys, staff)
+    return len(enrolled.recovery) if enrolled else 0
+
+
+def _session_row(listed: store.Listed, *, ended: bool) -> dict[str, Any]:
+    session, used = listed.session, listed.client_used_at
+    return {
+        "session": session.sid,
+        "device": session.device,
+        "signed_in": session.auth_time.isoformat(timespec="seconds"),
+        "seen_at_vault": session.last_seen_at.isoformat(timespec="seconds"),
+        "client_used": used.isoformat(timespec="seconds") if used else None,
+        "state": "ended" if ended else "live",
+    }
 
 
 def _link(local: LocalIssuer, invited: Invited) -> dict[str, Any]:

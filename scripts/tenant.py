@@ -1,11 +1,12 @@
 """`larets tenant`: the shops of this vault."""
 
+from contextlib import suppress
 from typing import Annotated, Any
 
 import typer
 
-from pii_vault.identity.staff import list_tenants, require_tenant_id, set_title
-from pii_vault.operations.registry import create_tenant, set_tenant_status
+from pii_vault.errors import TenantKeyExists
+from pii_vault.identity.staff import add_tenant, list_tenants, require_tenant_id, set_tenant_status
 from scripts.local.issuer import LocalIssuer, run
 from scripts.voice import emit, result, say
 
@@ -26,10 +27,11 @@ def create(
 
     async def act(local: LocalIssuer) -> bool:
         require_tenant_id(tenant)
-        is_new = await create_tenant(local.instance.vault_database_url, local.keys, tenant)
+        with suppress(TenantKeyExists):  # keys first, so that a shop with a row can always work
+            await local.keys.create_tenant(tenant)
         with local.sessions.begin() as db:
-            set_title(db, tenant, title)
-        await local.record(NOBODY, tenant, "tenant_create")
+            is_new = add_tenant(db, tenant, title=title)
+            local.record(db, NOBODY, tenant, "tenant_create")
         return is_new
 
     is_new = run(act)
@@ -70,8 +72,9 @@ def list_(as_json: Json = False) -> None:
 
 def _set_status(tenant: str, *, active: bool, as_json: bool) -> None:
     async def act(local: LocalIssuer) -> None:
-        await set_tenant_status(local.instance.vault_database_url, tenant, "active" if active else "suspended")
-        await local.record(NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
+        with local.sessions.begin() as db:
+            set_tenant_status(db, tenant, "active" if active else "suspended")
+            local.record(db, NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
 
     run(act)
     _report({"tenant": tenant, "status": "active" if active else "suspended"}, as_json=as_json)

@@ -19,6 +19,7 @@ VERBS: Final[Words] = {
     "signin": ("Вход", "Sign-in"),
     "signin_password": ("Вход: пароль", "Sign-in: password"),
     "second_factor": ("Вход: второй фактор", "Sign-in: second factor"),
+    "recovery_code": ("Вход: запасной код", "Sign-in: recovery code"),
     "session_end": ("Конец сеанса", "Session ended"),
     "invitation": ("Приглашение", "Invitation"),
     "staff_invite": ("Сотрудник приглашён", "Staff invited"),
@@ -27,6 +28,9 @@ VERBS: Final[Words] = {
     "staff_enable": ("Сотрудник включён", "Staff enabled"),
     "second_factor_reset": ("Сброс второго фактора", "Second factor reset"),
     "tenant_create": ("Магазин создан", "Shop created"),
+    "program_register": ("Программа допущена", "Program registered"),
+    "program_revoke": ("Программа отозвана", "Program revoked"),
+    "shop_connect": ("Магазин подключён", "Shop connected"),
     "tenant_suspend": ("Магазин приостановлен", "Shop suspended"),
     "tenant_resume": ("Магазин возобновлён", "Shop resumed"),
 }

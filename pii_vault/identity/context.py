@@ -8,10 +8,14 @@ from datetime import datetime
 from sqlalchemy import create_engine
 from sqlalchemy.orm import Session, sessionmaker
 
+from pii_vault.audit import inline
+from pii_vault.audit.record import RecordEncoder, SubjectHasher
 from pii_vault.config import VaultSettings
 from pii_vault.identity.keys import IdentityKeys, load_identity_keys
+from pii_vault.identity.password_work import PasswordWork
 from pii_vault.identity.passwords import PasswordKeeper, password_keeper
 from pii_vault.identity.policy import IdentityPolicy, policy_for
+from pii_vault.identity.record import Person, entry_for
 from pii_vault.identity.signing import SigningKeys
 from pii_vault.keys.service import KeyService
 
@@ -25,9 +29,15 @@ class Identity:
     key_service: KeyService
     clock: Callable[[], datetime]
     policy: IdentityPolicy
-    _keys: IdentityKeys | None = field(default=None, repr=False)
-    _signing: SigningKeys | None = field(default=None, repr=False)
+    _opened: "OpenIdentity | None" = field(default=None, repr=False)
     _opening: asyncio.Lock = field(default_factory=asyncio.Lock, repr=False)
+    password_work: PasswordWork = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        policy = self.policy
+        self.password_work = PasswordWork(
+            at_once=policy.password_checks_at_once, waiting=policy.password_checks_waiting
+        )
 
     @property
     def issuer(self) -> str:
@@ -43,12 +53,17 @@ class Identity:
         Raises:
             KeyServiceUnavailable: the keys cannot be had now; the next call tries again.
         """
-        if self._keys is None or self._signing is None:
+        if self._opened is None:
             async with self._opening:
-                if self._keys is None or self._signing is None:
-                    self._keys = await load_identity_keys(self.key_service, self.sessions)
-                    self._signing = SigningKeys(self.sessions, self._keys, clock=self.clock, policy=self.policy)
-        return OpenIdentity(self, self._keys, self._signing)
+                if self._opened is None:
+                    self._opened = await self._open()
+        return self._opened
+
+    async def _open(self) -> "OpenIdentity":
+        keys = await load_identity_keys(self.key_service, self.sessions)
+        signing = SigningKeys(self.sessions, keys, clock=self.clock, policy=self.policy)
+        records = RecordEncoder(SubjectHasher(await self.key_service.audit_key()))
+        return OpenIdentity(self, keys, signing, records)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +73,7 @@ class OpenIdentity:
     identity: Identity
     keys: IdentityKeys
     signing: SigningKeys
+    records: RecordEncoder = field(repr=False)
 
     @property
     def issuer(self) -> str:
@@ -81,6 +97,15 @@ class OpenIdentity:
 
     def now(self) -> datetime:
         return self.identity.clock()
+
+    def record(self, db: Session, person: Person, verb: str, decision: str = "allow", *, by: str | None = None) -> None:
+        """The record of what this transaction does; the last thing before it commits.
+
+        Raises:
+            AuditUnavailable: let it leave the transaction, so that nothing is done.
+        """
+        db.flush()  # a row that breaks a rule is told as that, and the log's head is locked last
+        inline.append(db, self.records, entry_for(person, verb, decision, by=by))
 
 
 def open_sessions(database_url: str, *, size: int = 5) -> sessionmaker[Session]:

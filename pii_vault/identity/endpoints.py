@@ -29,9 +29,11 @@ How the CRM signs a person in: send the browser to authorize with response_type=
 scope=openid, state, nonce, code_challenge, code_challenge_method=S256; check state and iss on return; post the code
 with its verifier to the token endpoint over the service listener with its certificate; check the ID token (ES256, iss,
 aud=crm, nonce) and read sub, tenant, roles, alias, sid. Refresh before `expires_in` (five minutes): every refresh gives
-a new refresh token and voids the one before. A refresh token that comes twice ends the session, so refreshing must be
-done by one task at a time. `invalid_grant` means the session is over: sign in again. Roles and alias are read anew
-from the access token at each refresh.
+a new refresh token and voids the one before. A refresh token that comes a second time ends the session, so refreshing
+must be done by one task at a time; only in the thirty seconds after it was spent is it taken for a lost answer, and
+gets another token of the same session. `invalid_grant` means the session is over: sign in again. Roles and alias are
+read anew from the access token at each refresh. Refreshing keeps the client's side of a session alive and does not
+count as being seen at the vault, whose cookie runs out by itself.
 
 What an access token says stands in `tokens.py`. Nobody outside the vault may read anything into a vault token.
 
@@ -57,13 +59,13 @@ if TYPE_CHECKING:
 def build_identity(services: "Services") -> APIRouter:
     """`/identity/*` and discovery for the vault's browser host."""
     vault, sessions = services.vault, issuer_sessions(services)
-    oidc = Oidc(vault, sessions)
+    oidc = Oidc(sessions)
     router = APIRouter()
     for part in (
         oidc.browser_router(),
         oidc.open_router(),
         SigninPages(vault, sessions).router(),
-        SessionPages(vault, sessions).router(),
+        SessionPages(sessions).router(),
         InvitationPages(vault, sessions).router(),
         VaultSide(sessions).router(),
     ):
@@ -73,7 +75,7 @@ def build_identity(services: "Services") -> APIRouter:
 
 def build_identity_service(services: "Services") -> APIRouter:
     """Token, revocation, keys and discovery for the service listener."""
-    oidc = Oidc(services.vault, issuer_sessions(services))
+    oidc = Oidc(issuer_sessions(services))
     router = APIRouter()
     router.include_router(oidc.service_router())
     router.include_router(oidc.open_router())
@@ -82,7 +84,7 @@ def build_identity_service(services: "Services") -> APIRouter:
 
 def build_console_signin(services: "Services") -> APIRouter:
     """`/signin`, `/signin/callback` and `/signout` of the console's host."""
-    return ConsoleSide(services.vault, issuer_sessions(services)).router()
+    return ConsoleSide(issuer_sessions(services)).router()
 
 
 def issuer_sessions(services: "Services") -> IssuerSessions:

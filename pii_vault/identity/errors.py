@@ -30,6 +30,14 @@ class TooManyAttempts(IdentityError):
         self.wait_seconds = wait_seconds
 
 
+class PasswordChecksBusy(IdentityError):
+    """Too many people are signing in at this moment, and nothing was checked. Try again in a few seconds."""
+
+    status_code = 503
+    code = "password_checks_busy"
+    wait_seconds = 3
+
+
 class SecondFactorRefused(IdentityError):
     """The code does not fit or was used already. Wait for the next code in the app and type that."""
 

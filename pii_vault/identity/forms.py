@@ -3,7 +3,8 @@
 import hmac
 import logging
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from typing import Any, Final, TypeVar
 
 from fastapi import Request, Response
@@ -48,8 +49,25 @@ T = TypeVar("T")
 
 async def work(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
     """Synchronous work in the thread pool. Raises StoreUnavailable when the database is away."""
-    try:
+    with _database():
         return await run_in_threadpool(function, *args, **kwargs)
+
+
+async def hash_work(issuer: OpenIdentity, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Work that hashes a password, with the issuer as its first argument: in threads of its own.
+
+    Raises:
+        PasswordChecksBusy: too many wait already.
+        StoreUnavailable.
+    """
+    with _database():
+        return await issuer.identity.password_work.run(function, issuer, *args, **kwargs)
+
+
+@contextmanager
+def _database() -> Iterator[None]:
+    try:
+        yield
     except DATABASE_GONE as error:
         if isinstance(error, DBAPIError) and error.orig is not None and not error.connection_invalidated:
             logger.exception("a statement of the issuer failed: %s", type(error.orig).__name__)
@@ -137,6 +155,11 @@ class PageRoute(APIRoute):
             except VaultError as error:
                 if error.status_code >= 500:  # noqa: PLR2004  our fault, not the reader's
                     logger.warning("an identity page failed: %s", error.code)
-                return load_pages().render(request, "identity/problem.html", status=error.status_code, code=error.code)
+                answer = load_pages().render(
+                    request, "identity/problem.html", status=error.status_code, code=error.code
+                )
+                if error.status_code == 503:  # noqa: PLR2004  away for a moment
+                    answer.headers["Retry-After"] = str(getattr(error, "wait_seconds", 5))
+                return answer
 
         return handle

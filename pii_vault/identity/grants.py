@@ -1,7 +1,9 @@
 """The two grants, on authlib: authorization code with PKCE (S256 alone), and refresh with rotation.
 
 Codes and refresh tokens are spent by one UPDATE that only one request can win. One that comes a second time has been
-copied: its whole session ends, for the thief and for the person.
+copied: its whole session ends, for the thief and for the person. But for one case: the answer to a refresh can get lost
+on its way, and then the client has nothing but the token it has just spent. For a few seconds the same client, by its
+certificate, gets another token of the same session for it.
 """
 
 import logging
@@ -200,11 +202,18 @@ class RefreshGrant(RefreshTokenGrant):  # type: ignore[misc]  # authlib has no t
             .returning(RefreshToken.sid)
             .execution_options(synchronize_session=False)
         ).one_or_none()
-        if won is None:
+        if won is None and not self._just_spent(row):
             request.end_session(row.sid, reason="refresh_token_reused")
             return None
-        live = store.by_sid(request.db, row.sid, policy=request.issuer.policy, now=request.issuer.now())
+        live = store.by_refresh(request.db, row, policy=request.issuer.policy, now=request.issuer.now())
         return SpentRefresh(row) if live is not None else None
+
+    def _just_spent(self, row: RefreshToken) -> bool:
+        """Whether this repeat may be for an answer that got lost."""
+        request = self.request
+        request.db.refresh(row)  # another request may have spent it since it was read
+        age = request.issuer.now() - row.used_at
+        return bool(abs(age) <= request.issuer.policy.refresh_grace)
 
     def authenticate_user(self, refresh_token: SpentRefresh) -> StaffSession | None:
         db: Session = self.request.db

@@ -24,11 +24,9 @@ from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.errors import SigninExpired
 from pii_vault.identity.forms import PageRoute, clear_cookie, see_other, set_cookie, work
 from pii_vault.identity.keys import new_secret, secret_digest
-from pii_vault.identity.models import AuthorizationCode
-from pii_vault.identity.record import record
+from pii_vault.identity.models import AuthorizationCode, StaffSession
+from pii_vault.identity.record import Person
 from pii_vault.identity.sessions import CONSOLE_COOKIE, VAULT_COOKIE, IssuerSessions
-from pii_vault.identity.signin import Person
-from pii_vault.vault import Vault
 from pii_vault.web import local_path
 
 CONSOLE: Final = "console"
@@ -62,8 +60,7 @@ class VaultSide:
 class ConsoleSide:
     """The console host's half: begins, takes the code, signs out."""
 
-    def __init__(self, vault: Vault, sessions: IssuerSessions) -> None:
-        self._vault = vault
+    def __init__(self, sessions: IssuerSessions) -> None:
         self._identity = sessions.identity
 
     def router(self) -> APIRouter:
@@ -93,9 +90,7 @@ class ConsoleSide:
         issuer = await self._identity.open()
         secret, _, asked = request.cookies.get(CONSOLE_ENTRY_COOKIE, "").partition("|")
         taken = await work(_take_code, issuer, code, secret)
-        if isinstance(taken, Person):
-            await record(self._vault, taken, "session_end", "code_replayed")
-        if not isinstance(taken, str):
+        if taken is None:
             raise SigninExpired
         answer = see_other(local_path(unquote(asked)))
         set_cookie(answer, CONSOLE_COOKIE, taken)
@@ -106,9 +101,7 @@ class ConsoleSide:
         if request.headers.get("sec-fetch-site") != "same-origin":
             raise CrossSite
         issuer = await self._identity.open()
-        person = await work(_end_by_console, issuer, request.cookies.get(CONSOLE_COOKIE))
-        if person is not None:
-            await record(self._vault, person, "session_end")
+        await work(_end_by_console, issuer, request.cookies.get(CONSOLE_COOKIE))
         answer = see_other(f"{self._identity.issuer}/identity/signed-out")
         clear_cookie(answer, CONSOLE_COOKIE)
         return answer
@@ -140,8 +133,8 @@ def _give_code(issuer: OpenIdentity, cookie: str | None, challenge: str) -> str 
         return code
 
 
-def _take_code(issuer: OpenIdentity, code: str, secret: str) -> str | Person | None:
-    """The console's cookie; or the person whose session a replayed code has ended; or None."""
+def _take_code(issuer: OpenIdentity, code: str, secret: str) -> str | None:
+    """The console's cookie, or None. A replayed code ends the session."""
     now = issuer.now()
     digest = secret_digest(code)
     with issuer.sessions.begin() as db:
@@ -159,18 +152,21 @@ def _take_code(issuer: OpenIdentity, code: str, secret: str) -> str | Person | N
         if session is None:
             return None
         if won is None:
-            store.end(db, row.sid, reason="code_replayed", now=now)
-            return Person(session.staff_id, session.staff.tenant.id)
+            if store.end(db, row.sid, reason="code_replayed", now=now):
+                issuer.record(db, _person(session), "session_end", "code_replayed")
+            return None
         if row.expires_at <= now:
             return None
         return store.give_cookie(db, session, audience="console", now=now).cookie
 
 
-def _end_by_console(issuer: OpenIdentity, cookie: str | None) -> Person | None:
+def _end_by_console(issuer: OpenIdentity, cookie: str | None) -> None:
     now = issuer.now()
     with issuer.sessions.begin() as db:
         session = store.by_cookie(db, cookie, audience="console", policy=issuer.policy, now=now)
-        if session is None:
-            return None
-        store.end(db, session.sid, reason="ended_by_person", now=now)
-        return Person(session.staff_id, session.staff.tenant.id)
+        if session is not None and store.end(db, session.sid, reason="ended_by_person", now=now):
+            issuer.record(db, _person(session), "session_end")
+
+
+def _person(session: StaffSession) -> Person:
+    return Person(session.staff_id, session.staff.tenant.id)

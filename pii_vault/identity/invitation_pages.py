@@ -9,13 +9,14 @@ from pii_vault.identity.forms import (
     ENTRY_COOKIE,
     PageRoute,
     address_of,
+    hash_work,
     page_policy,
     read_form,
     set_cookie,
     text,
     work,
 )
-from pii_vault.identity.invitations import Offer, accept, read_offer
+from pii_vault.identity.invitations import Offer, accept, count_invitation_try, read_offer
 from pii_vault.identity.keys import new_secret
 from pii_vault.identity.record import record
 from pii_vault.identity.sessions import IssuerSessions
@@ -56,14 +57,8 @@ class InvitationPages:
         if offer.kind == "invitation" and password != text(form, "again"):
             return self._draw(request, issuer, offer, problem=PasswordsDiffer())
         try:
-            person = await work(
-                accept,
-                issuer,
-                code,
-                password=password,
-                factor=text(form, "code"),
-                address=address_of(request),
-            )
+            counted = await work(count_invitation_try, issuer, code, password=password, address=address_of(request))
+            codes = await hash_work(issuer, accept, counted, code, password=password, one_time=text(form, "code"))
         except (WeakPassword, TooManyAttempts) as problem:
             return self._draw(request, issuer, offer, problem=problem)
         except Refused as refused:
@@ -71,8 +66,7 @@ class InvitationPages:
             if not isinstance(refused.error, IdentityError):
                 raise Unauthenticated from refused
             return self._draw(request, issuer, offer, problem=refused.error)
-        await record(self._vault, person, "invitation")
-        return load_pages().render(request, "identity/welcome.html", policy=self._policy, kind=offer.kind)
+        return load_pages().render(request, "identity/welcome.html", policy=self._policy, kind=offer.kind, codes=codes)
 
     def _draw(
         self, request: Request, issuer: OpenIdentity, offer: Offer, *, problem: IdentityError | None = None

@@ -35,6 +35,7 @@ class IdentityKeys:
         self._login = derive_key(master, b"larets identity login v1")
         self._throttle = derive_key(master, b"larets identity throttle v1")
         self._form = derive_key(master, b"larets identity form v1")
+        self._recovery = derive_key(master, b"larets identity recovery v1")
 
     def seal(self, text: str, *, context: str) -> bytes:
         """Sealed for one place: `context` names table and row, so a blob moved elsewhere does not open."""
@@ -48,6 +49,9 @@ class IdentityKeys:
 
     def throttle_digest(self, kind: str, what: str) -> bytes:
         return keyed_hash(self._throttle, f"{kind}\0{what}".encode())
+
+    def recovery_digest(self, staff_id: str, code: str) -> bytes:
+        return keyed_hash(self._recovery, f"{staff_id}\0{code}".encode())
 
     def form_token(self, cookie: str) -> str:
         """Proves that a form was drawn by us for the browser that holds this cookie."""

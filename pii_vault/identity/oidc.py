@@ -14,13 +14,11 @@ from pii_vault.identity.clients import AUTH_METHOD, SCOPES
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.errors import IdentityError
 from pii_vault.identity.forms import PageRoute, read_plain_form, see_other, work
-from pii_vault.identity.grants import EndedSession, IssuerRequest
-from pii_vault.identity.record import record
+from pii_vault.identity.grants import IssuerRequest
+from pii_vault.identity.record import Person
 from pii_vault.identity.server import Answer, Issuer, NeedsSignin
 from pii_vault.identity.sessions import VAULT_COOKIE, IssuerSessions
-from pii_vault.identity.signin import Person
 from pii_vault.protocol import PEER
-from pii_vault.vault import Vault
 from pii_vault.web import load_pages
 
 _AGAIN: Final = ("prompt", "max_age")
@@ -34,8 +32,7 @@ class AuthorizationRefused(IdentityError):
 
 
 class Oidc:
-    def __init__(self, vault: Vault, sessions: IssuerSessions) -> None:
-        self._vault = vault
+    def __init__(self, sessions: IssuerSessions) -> None:
         self._identity = sessions.identity
         self._server: Issuer | None = None
 
@@ -88,10 +85,7 @@ class Oidc:
         server = await self._open()
         form = await read_plain_form(request)
         parameters = [(name, value) for name, value in form.multi_items() if isinstance(value, str)]
-        answer, ended = await work(_program, server, endpoint, parameters, request.scope.get(PEER))
-        for session in ended:
-            await record(self._vault, Person(session.staff_id, session.tenant), "session_end", session.reason)
-        return _response(answer)
+        return _response(await work(_program, server, endpoint, parameters, request.scope.get(PEER)))
 
     async def _open(self) -> Issuer:
         issuer = await self._identity.open()
@@ -150,15 +144,17 @@ def _authorize(server: Issuer, parameters: list[tuple[str, str]], cookie: str | 
             return None, session is not None
 
 
-def _program(
-    server: Issuer, endpoint: str, parameters: list[tuple[str, str]], peer: Any
-) -> tuple[Answer, list[EndedSession]]:
-    """Committed whatever the answer: a code or token that was shown is spent."""
+def _program(server: Issuer, endpoint: str, parameters: list[tuple[str, str]], peer: Any) -> Answer:
+    """Committed whatever the answer: a code or token that was shown is spent. Sessions that a replay has ended are
+    recorded with it. Raises AuditUnavailable: nothing was issued or ended.
+    """
     issuer: OpenIdentity = server.issuer
     with issuer.sessions.begin() as db:
         request = IssuerRequest("POST", parameters, issuer=issuer, db=db, peer=peer)
         answer = server.token(request) if endpoint == "token" else server.revoke(request)
-        return answer, request.ended
+        for ended in request.ended:
+            issuer.record(db, Person(ended.staff_id, ended.tenant), "session_end", ended.reason)
+        return answer
 
 
 def _signin_address(parameters: list[tuple[str, str]], *, reauth: bool) -> str:

@@ -5,7 +5,6 @@ the short list below with digits or signs around it, a run along the keyboard, a
 """
 
 import re
-import threading
 import unicodedata
 from collections.abc import Iterable
 from functools import lru_cache
@@ -48,7 +47,7 @@ _SHORTEST_REST: Final = 6  # what is left after the known parts must itself be s
 
 
 class PasswordKeeper:
-    """Hashes and checks. At most a few checks run at once, because each holds tens of megabytes."""
+    """Hashes and checks. Each call holds tens of megabytes: a server makes them by `PasswordWork`, a few at once."""
 
     def __init__(self, policy: IdentityPolicy) -> None:
         self._policy = policy
@@ -59,23 +58,20 @@ class PasswordKeeper:
             hash_len=RFC_9106_LOW_MEMORY.hash_len,
             salt_len=RFC_9106_LOW_MEMORY.salt_len,
         )
-        self._gate = threading.BoundedSemaphore(policy.password_checks_at_once)
         # Checked when there is nobody to check, so that an unknown login costs the same time as a known one.
         self._nobody = self._hasher.hash("nobody's password")
 
     def hash(self, password: str) -> str:
-        with self._gate:
-            return self._hasher.hash(_canonical(password))
+        return self._hasher.hash(_canonical(password))
 
     def matches(self, password: str, stored: str | None) -> bool:
         """False for a wrong password and, in the same time, where no password is stored."""
         too_long = len(password) > self._policy.password_max_length
         candidate = "" if too_long else _canonical(password)
-        with self._gate:
-            try:
-                self._hasher.verify(stored or self._nobody, candidate)
-            except (VerificationError, InvalidHashError):
-                return False
+        try:
+            self._hasher.verify(stored or self._nobody, candidate)
+        except (VerificationError, InvalidHashError):
+            return False
         return bool(stored) and not too_long
 
     def is_outdated(self, stored: str) -> bool:
@@ -98,7 +94,7 @@ class PasswordKeeper:
 
 @lru_cache(maxsize=4)
 def password_keeper(policy: IdentityPolicy) -> PasswordKeeper:
-    """One keeper a process and policy: the limit on simultaneous checks holds for the whole process."""
+    """One keeper a process and policy: to make one costs a hash."""
     return PasswordKeeper(policy)
 
 

@@ -12,6 +12,7 @@ class IdentityPolicy:
     argon2_memory_kib: int = 64 * 1024
     argon2_parallelism: int = 4
     password_checks_at_once: int = 2  # each one holds argon2_memory_kib: more would be a way to exhaust memory
+    password_checks_waiting: int = 16  # who comes when so many wait is told to come again
     password_min_length: int = 12
     password_max_length: int = 256
 
@@ -23,6 +24,7 @@ class IdentityPolicy:
 
     access_token_lifetime: timedelta = timedelta(minutes=5)
     code_lifetime: timedelta = timedelta(seconds=60)
+    refresh_grace: timedelta = timedelta(seconds=30)  # an answer that got lost may be asked for again
     signing_key_overlap: timedelta = timedelta(hours=1)
 
     account_free_failures: int = 5

@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from pii_vault.identity import factor
 from pii_vault.identity.keys import IdentityKeys
 from pii_vault.identity.models import Role, Staff
 from pii_vault.identity.passwords import PasswordKeeper
@@ -38,7 +39,7 @@ def seed_staff(
     staff.state = "active"
     if staff.password_hash is None or not passwords.matches(password, staff.password_hash):
         staff.password_hash = passwords.hash(password)
-    staff.totp_sealed = keys.seal(totp_secret, context=f"staff/{staff.id}/totp")
+    staff.totp_sealed = factor.seal(keys, staff.id, factor.Factor(totp_secret))
     staff.changed_at = now
     db.flush()
     return staff.id

@@ -1,9 +1,12 @@
 """Pages: one's own sessions, signing out."""
 
+from contextlib import suppress
+
 from fastapi import APIRouter, Request, Response
 from sqlalchemy.orm import Session
 
-from pii_vault.identity import store
+from pii_vault.errors import Unauthenticated
+from pii_vault.identity import factor, store
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.forms import (
     HOME,
@@ -16,17 +19,13 @@ from pii_vault.identity.forms import (
     work,
 )
 from pii_vault.identity.models import StaffSession
-from pii_vault.identity.record import record
 from pii_vault.identity.sessions import VAULT_COOKIE, IssuerSessions
-from pii_vault.identity.signin import Person
 from pii_vault.identity.signout import end_own, read_signout
-from pii_vault.vault import Vault
 from pii_vault.web import load_pages
 
 
 class SessionPages:
-    def __init__(self, vault: Vault, sessions: IssuerSessions) -> None:
-        self._vault = vault
+    def __init__(self, sessions: IssuerSessions) -> None:
         self._identity = sessions.identity
         self._policy = page_policy(sessions.identity.settings)
 
@@ -45,7 +44,7 @@ class SessionPages:
         found = await work(_own, issuer, cookie)
         if found is None or cookie is None:
             return see_other("/identity/signin")
-        mine, rows = found
+        mine, rows, codes_left = found
         return load_pages().render(
             request,
             "identity/sessions.html",
@@ -56,17 +55,15 @@ class SessionPages:
             shop=mine.staff.tenant.title or mine.staff.tenant.id,
             role=mine.staff.role,
             rows=rows,
+            codes_left=codes_left,
         )
 
     async def end(self, request: Request) -> Response:
         issuer = await self._identity.open()
         form = await read_form(request, issuer, cookie=VAULT_COOKIE)
-        cookie = request.cookies.get(VAULT_COOKIE)
-        person = await work(_person, issuer, cookie)
-        others = text(form, "which") == "others"
-        ended = await work(end_own, issuer, cookie=cookie, sid=text(form, "sid"), others=others)
-        for _ in ended:
-            await record(self._vault, person, "session_end")
+        cookie, sid, others = request.cookies.get(VAULT_COOKIE), text(form, "sid"), text(form, "which") == "others"
+        if sid or others:
+            await work(end_own, issuer, cookie=cookie, sid=sid, others=others)
         return see_other(HOME)
 
     async def show_signout(self, request: Request) -> Response:
@@ -98,33 +95,28 @@ class SessionPages:
         return load_pages().render(request, "identity/signed_out.html", policy=self._policy)
 
     async def _sign_out(self, issuer: OpenIdentity, cookie: str, back_to: str | None) -> Response:
-        found = await work(_own, issuer, cookie)
-        if found is not None:
-            mine = found[0]
-            await work(end_own, issuer, cookie=cookie, sid=mine.sid)
-            await record(self._vault, Person(mine.staff_id, mine.staff.tenant.id), "session_end")
+        with suppress(Unauthenticated):  # it has ended by itself meanwhile
+            await work(end_own, issuer, cookie=cookie)
         answer = see_other(back_to or "/identity/signed-out")
         clear_cookie(answer, VAULT_COOKIE)
         return answer
 
 
-def _own(issuer: OpenIdentity, cookie: str | None) -> tuple[StaffSession, list[StaffSession]] | None:
-    """The session of this cookie and all live ones of the same person, as values that outlive the transaction."""
+def _own(issuer: OpenIdentity, cookie: str | None) -> tuple[StaffSession, list[store.Listed], int] | None:
+    """The session of this cookie, all live ones of the same person, as values that outlive the transaction; and how
+    many recovery codes are left.
+    """
     now = issuer.now()
     with issuer.sessions.begin() as db:
         mine = store.by_cookie(db, cookie, audience="vault", policy=issuer.policy, now=now)
         if mine is None:
             return None
         rows = list(store.live_of(db, mine.staff_id, policy=issuer.policy, now=now))
+        enrolled = factor.read(issuer.keys, mine.staff)
         _detach(db)
-        return mine, rows
+        return mine, rows, len(enrolled.recovery) if enrolled else 0
 
 
 def _detach(db: Session) -> None:
     db.flush()
     db.expunge_all()
-
-
-def _person(issuer: OpenIdentity, cookie: str | None) -> Person:
-    found = _own(issuer, cookie)
-    return Person(found[0].staff_id, found[0].staff.tenant.id) if found else Person("unknown", "")

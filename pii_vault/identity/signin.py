@@ -5,40 +5,36 @@ tenants take the same path, the same time and the same answer.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from pii_vault.identity import store, totp
+from pii_vault.identity import factor, store, totp
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.errors import SecondFactorRefused, SigninExpired, SigninRefused
 from pii_vault.identity.keys import address_block, new_secret, secret_digest
 from pii_vault.identity.models import SigninAttempt, Staff
+from pii_vault.identity.record import NOBODY, Person
 from pii_vault.identity.throttle import Counter, count_try, forgive
+
+Proof = Literal["app", "recovery"]
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
-    """Who an act concerns, for the audit record."""
+class Try:
+    """A try that has been counted: by what it was counted."""
 
-    staff_id: str
-    tenant: str
-
-
-NOBODY = Person("unknown", "")  # a login that does not exist belongs to no tenant
+    account: bytes
+    block: bytes
 
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """`cookie` is the new session's; every cookie the browser brought along is void.
-
-    `displaced` is the other person whose session this browser held until now, and who is signed out.
-    """
+    """`cookie` is the new session's; every cookie the browser brought along is void."""
 
     person: Person
-    sid: str
     cookie: str
-    displaced: Person | None
 
 
 class Refused(Exception):
@@ -50,16 +46,21 @@ class Refused(Exception):
         self.error = error
 
 
-def check_password(issuer: OpenIdentity, *, login: str, password: str, address: str | None) -> tuple[Person, str]:
-    """The person, and the secret of a sign-in attempt that now waits for its second factor.
-
-    Raises:
-        TooManyAttempts: nothing was checked.
-        Refused: with SigninRefused.
-    """
+def count_password_try(issuer: OpenIdentity, *, login: str, address: str | None) -> Try:
+    """Raises TooManyAttempts: then nothing may be checked."""
     account = issuer.keys.throttle_digest("login", issuer.keys.login_digest(login).hex())
     block = issuer.keys.throttle_digest("address", address_block(address))
     _count(issuer, account, block)
+    return Try(account, block)
+
+
+def check_password(issuer: OpenIdentity, counted: Try, *, login: str, password: str) -> tuple[Person, str]:
+    """The person, and the secret of a sign-in attempt that now waits for its second factor. Hashes: see `hash_work`.
+
+    Raises:
+        Refused: with SigninRefused.
+        AuditUnavailable: the try cannot be recorded, and was not let through.
+    """
     with issuer.sessions() as db:
         query = select(Staff).where(Staff.login_digest == issuer.keys.login_digest(login))
         staff = db.scalars(query).one_or_none()
@@ -69,10 +70,11 @@ def check_password(issuer: OpenIdentity, *, login: str, password: str, address: 
     matches = issuer.passwords.matches(password, stored)
     if not (matches and usable):
         raise Refused(person, SigninRefused())
+    newer = issuer.passwords.hash(password) if stored and issuer.passwords.is_outdated(stored) else None
     attempt = new_secret()
     now = issuer.now()
     with issuer.sessions.begin() as db:
-        forgive(db, account=account, address=block)
+        forgive(db, account=counted.account, address=counted.block)
         db.add(
             SigninAttempt(
                 digest=secret_digest(attempt),
@@ -81,12 +83,10 @@ def check_password(issuer: OpenIdentity, *, login: str, password: str, address: 
                 expires_at=now + issuer.policy.signin_attempt_lifetime,
             )
         )
-        if stored and issuer.passwords.is_outdated(stored):
-            db.execute(
-                update(Staff)
-                .where(Staff.id == person.staff_id, Staff.password_hash == stored)
-                .values(password_hash=issuer.passwords.hash(password))
-            )
+        if newer:
+            same = (Staff.id == person.staff_id, Staff.password_hash == stored)
+            db.execute(update(Staff).where(*same).values(password_hash=newer))
+        issuer.record(db, person, "signin_password")
     return person, attempt
 
 
@@ -106,6 +106,7 @@ def check_second_factor(
         SigninExpired: no password was proved in this browser in the last minutes.
         TooManyAttempts: nothing was checked.
         Refused: with SecondFactorRefused.
+        AuditUnavailable: nobody enters unrecorded; the code is not spent.
     """
     with issuer.sessions() as db:
         staff_id = _waiting(db, attempt, issuer).staff_id
@@ -116,7 +117,8 @@ def check_second_factor(
     with issuer.sessions.begin() as db:
         waiting = _waiting(db, attempt, issuer)
         person = _person(waiting.staff)
-        if not _accept_code(db, issuer, waiting.staff, code):
+        proof = _accept_code(db, issuer, waiting.staff, code)
+        if proof is None:
             raise Refused(person, SecondFactorRefused())
         forgive(db, account=account, address=block)
         db.delete(waiting)
@@ -130,7 +132,12 @@ def check_second_factor(
                 displaced = _person(old.staff)
             session = store.begin(db, staff_id=person.staff_id, device=device, policy=issuer.policy, now=now)
         opened = store.give_cookie(db, session, audience="vault", now=now)
-        return SignedIn(person, session.sid, opened.cookie, displaced)
+        if displaced is not None:
+            issuer.record(db, displaced, "session_end", "another_person")
+        if proof == "recovery":
+            issuer.record(db, person, "recovery_code")
+        issuer.record(db, person, "signin")
+        return SignedIn(person, opened.cookie)
 
 
 def forget_attempt(issuer: OpenIdentity, attempt: str | None) -> None:
@@ -165,22 +172,21 @@ def _waiting(db: Session, attempt: str | None, issuer: OpenIdentity) -> SigninAt
     return found
 
 
-def _accept_code(db: Session, issuer: OpenIdentity, staff: Staff, code: str) -> bool:
-    """Spends the code: of two requests with the same one, the row lets one through."""
-    if staff.totp_sealed is None:
-        return False
-    secret = issuer.keys.open(staff.totp_sealed, context=f"staff/{staff.id}/totp")
-    step = totp.accepted_step(secret, code, last_step=staff.totp_step, now=issuer.now())
-    if step is None:
-        return False
-    spent = db.execute(
-        update(Staff)
-        .where(Staff.id == staff.id, (Staff.totp_step.is_(None)) | (Staff.totp_step < step))
-        .values(totp_step=step)
-        .returning(Staff.id)
-        .execution_options(synchronize_session=False)
-    )
-    return spent.one_or_none() is not None
+def _accept_code(db: Session, issuer: OpenIdentity, staff: Staff, code: str) -> Proof | None:
+    """Spends the code, the app's or a recovery code: of two requests with the same one, the row lets one through."""
+    db.refresh(staff, with_for_update={"of": Staff})
+    enrolled = factor.read(issuer.keys, staff)
+    if enrolled is None or not staff.may_sign_in:
+        return None
+    step = totp.accepted_step(enrolled.secret, code, last_step=staff.totp_step, now=issuer.now())
+    if step is not None:
+        staff.totp_step = step
+        return "app"
+    left = factor.spend(issuer.keys, staff.id, enrolled, code)
+    if left is None:
+        return None
+    staff.totp_sealed = factor.seal(issuer.keys, staff.id, left)
+    return "recovery"
 
 
 def _person(staff: Staff | None) -> Person:

@@ -13,6 +13,7 @@ from pii_vault.identity.forms import (
     address_of,
     clear_cookie,
     device_of,
+    hash_work,
     next_path,
     page_policy,
     read_form,
@@ -22,18 +23,16 @@ from pii_vault.identity.forms import (
     work,
 )
 from pii_vault.identity.keys import new_secret
-from pii_vault.identity.record import record
+from pii_vault.identity.record import NOBODY, record
 from pii_vault.identity.sessions import VAULT_COOKIE, IssuerSessions
 from pii_vault.identity.signin import (
-    NOBODY,
     Refused,
-    SignedIn,
     check_password,
     check_second_factor,
+    count_password_try,
     forget_attempt,
     is_waiting,
 )
-from pii_vault.identity.signout import end_session
 from pii_vault.vault import Vault
 from pii_vault.web import load_pages
 
@@ -62,22 +61,16 @@ class SigninPages:
     async def password(self, request: Request) -> Response:
         issuer = await self._identity.open()
         form = await read_form(request, issuer, cookie=ENTRY_COOKIE)
-        goes_to = text(form, "next")
+        goes_to, login = text(form, "next"), text(form, "login")
         try:
-            person, attempt = await work(
-                check_password,
-                issuer,
-                login=text(form, "login"),
-                password=text(form, "password"),
-                address=address_of(request),
-            )
+            counted = await work(count_password_try, issuer, login=login, address=address_of(request))
+            _, attempt = await hash_work(issuer, check_password, counted, login=login, password=text(form, "password"))
         except TooManyAttempts as problem:
             await record(self._vault, NOBODY, "signin", "locked_out")
             return self._draw(request, issuer, goes_to=goes_to, problem=problem)
         except Refused as refused:
             await record(self._vault, refused.person, "signin", "deny")
             return self._draw(request, issuer, goes_to=goes_to, problem=_shown(refused))
-        await record(self._vault, person, "signin_password")
         answer = see_other(f"/identity/second-factor?{_query(goes_to)}")
         set_cookie(answer, ENTRY_COOKIE, attempt)
         return answer
@@ -112,17 +105,6 @@ class SigninPages:
         except Refused as refused:
             await record(self._vault, refused.person, "second_factor", "deny")
             return self._draw_factor(request, issuer, goes_to=goes_to, problem=_shown(refused))
-        return await self._let_in(issuer, signed_in, goes_to)
-
-    async def _let_in(self, issuer: OpenIdentity, signed_in: SignedIn, goes_to: str) -> Response:
-        """The cookie leaves only after the record stands; if it cannot be written, the session is ended unused."""
-        try:
-            if signed_in.displaced is not None:
-                await record(self._vault, signed_in.displaced, "session_end", "another_person")
-            await record(self._vault, signed_in.person, "signin")
-        except BaseException:
-            await work(end_session, issuer, signed_in.sid, reason="not_recorded")
-            raise
         answer = see_other(next_path(goes_to))
         set_cookie(answer, VAULT_COOKIE, signed_in.cookie)
         clear_cookie(answer, ENTRY_COOKIE)

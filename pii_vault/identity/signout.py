@@ -11,6 +11,7 @@ from pii_vault.identity import store
 from pii_vault.identity.clients import Client, known_clients
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.models import StaffSession
+from pii_vault.identity.record import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,28 +34,28 @@ def read_signout(issuer: OpenIdentity, query: Mapping[str, str]) -> SignoutReque
     return SignoutRequest(back_to, str(hint["sid"]) if hint and "sid" in hint else None)
 
 
-def end_session(issuer: OpenIdentity, sid: str, *, reason: str) -> bool:
-    with issuer.sessions.begin() as db:
-        return store.end(db, sid, reason=reason, now=issuer.now())
-
-
-def end_own(issuer: OpenIdentity, *, cookie: str | None, sid: str, others: bool = False) -> tuple[str, ...]:
-    """Ends one session, or all but the present one, of the person who holds this cookie. Returns what was ended.
+def end_own(issuer: OpenIdentity, *, cookie: str | None, sid: str = "", others: bool = False) -> None:
+    """Ends one session (the present one, unless named), or all but the present one, of whoever holds this cookie.
 
     Raises:
         Unauthenticated: the cookie is nobody's (any more).
+        AuditUnavailable: nothing was ended.
     """
     now = issuer.now()
     with issuer.sessions.begin() as db:
         mine = store.by_cookie(db, cookie, audience="vault", policy=issuer.policy, now=now)
         if mine is None:
             raise Unauthenticated
+        person = Person(mine.staff_id, mine.staff.tenant.id)
+        target = db.get(StaffSession, sid or mine.sid)
         if others:
-            return tuple(store.end_all(db, mine.staff_id, reason="ended_by_person", now=now, but=mine.sid))
-        target = db.get(StaffSession, sid)
-        if target is None or target.staff_id != mine.staff_id:
-            return ()
-        return (sid,) if store.end(db, sid, reason="ended_by_person", now=now) else ()
+            ended = len(store.end_all(db, mine.staff_id, reason="ended_by_person", now=now, but=mine.sid))
+        elif target is not None and target.staff_id == mine.staff_id:
+            ended = int(store.end(db, target.sid, reason="ended_by_person", now=now))
+        else:
+            ended = 0
+        for _ in range(ended):
+            issuer.record(db, person, "session_end")
 
 
 def _hinted(issuer: OpenIdentity, token: str | None) -> dict[str, object] | None:

@@ -4,9 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, Literal
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -45,8 +46,26 @@ def require_tenant_id(tenant: str) -> None:
         raise InvalidTenantId
 
 
+def add_tenant(db: Session, tenant: str, *, title: str) -> bool:
+    """The row of a shop whose keys exist already, with its title; a shop that is there gets the title.
+
+    Returns:
+        Whether the shop is new.
+    """
+    made = db.execute(insert(Tenant).values(id=tenant).on_conflict_do_nothing().returning(Tenant.key)).one_or_none()
+    set_title(db, tenant, title)
+    return made is not None
+
+
+def set_tenant_status(db: Session, tenant: str, status: Literal["active", "suspended"]) -> None:
+    """Workers obey within seconds. Raises UnknownTenant."""
+    changed = db.execute(update(Tenant).where(Tenant.id == tenant).values(status=status).returning(Tenant.key))
+    if changed.one_or_none() is None:
+        raise UnknownTenant
+
+
 def set_title(db: Session, tenant: str, title: str) -> None:
-    """The shop's name as its staff see it on the issuer's pages."""
+    """The shop's name as its staff see it, on the issuer's pages and in the CRM."""
     changed = db.execute(update(Tenant).where(Tenant.id == tenant).values(title=title).returning(Tenant.key))
     if changed.one_or_none() is None:
         raise UnknownTenant

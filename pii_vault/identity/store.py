@@ -1,19 +1,33 @@
-"""Sessions in the database: begin, find, renew, end. Every function works in its caller's transaction."""
+"""Sessions in the database: begin, find, renew, end. Every function works in its caller's transaction.
+
+`last_seen_at` is when the person was last seen here, at the vault: by a cookie, a code or a vault token. A client that
+refreshes its tokens does not move it: the vault's cookie must run out idle while a CRM page stands open, and whoever
+reads the list of sessions must be able to tell the two apart. The refreshes are a life of their own: each new refresh
+token is the sign that the client was in use, and keeps the client's side of the session alive.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from pii_vault.core.tokens import new_id
 from pii_vault.identity.keys import new_secret, secret_digest
-from pii_vault.identity.models import CookieAudience, SessionCookie, StaffSession
+from pii_vault.identity.models import CookieAudience, RefreshToken, SessionCookie, StaffSession
 from pii_vault.identity.policy import IdentityPolicy
 
 SEEN_EVERY_SECONDS: Final = 60  # last_seen_at is written at most this often: a read should not cost a write
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A live session as its list shows it. `client_used_at`: when the CRM, or a program, last refreshed under it."""
+
+    session: StaffSession
+    client_used_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,19 +90,32 @@ def by_sid(db: Session, sid: str, *, policy: IdentityPolicy, now: datetime) -> S
     return _live(db.get(StaffSession, sid, populate_existing=True), policy=policy, now=now)
 
 
-def is_live(session: StaffSession, *, policy: IdentityPolicy, now: datetime) -> bool:
+def by_refresh(db: Session, token: RefreshToken, *, policy: IdentityPolicy, now: datetime) -> StaffSession | None:
+    """The session behind a refresh token if it is alive at the vault or by its clients' use; not marked as seen."""
+    session = db.get(StaffSession, token.sid, populate_existing=True)
+    if session is None or not is_live(session, policy=policy, now=now, used_at=token.created_at):
+        return None
+    return session
+
+
+def is_live(session: StaffSession, *, policy: IdentityPolicy, now: datetime, used_at: datetime | None = None) -> bool:
+    """Whether a session may go on; `used_at` is a sign of life besides those at the vault."""
+    last = max(session.last_seen_at, used_at or session.last_seen_at)
     return (
         session.ended_at is None
         and now < session.expires_at
-        and now - session.last_seen_at < policy.session_idle
+        and now - last < policy.session_idle
         and session.staff.may_sign_in
     )
 
 
-def live_of(db: Session, staff_id: str, *, policy: IdentityPolicy, now: datetime) -> Sequence[StaffSession]:
-    query = select(StaffSession).where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
-    rows = db.scalars(query.order_by(StaffSession.created_at.desc()))
-    return [row for row in rows if is_live(row, policy=policy, now=now)]
+def live_of(db: Session, staff_id: str, *, policy: IdentityPolicy, now: datetime) -> Sequence[Listed]:
+    """A person's sessions that are alive at the vault or in a client, newest first."""
+    used = select(func.max(RefreshToken.created_at)).where(RefreshToken.sid == StaffSession.sid).scalar_subquery()
+    query = select(StaffSession, used).where(StaffSession.staff_id == staff_id, StaffSession.ended_at.is_(None))
+    rows = db.execute(query.order_by(StaffSession.created_at.desc()))
+    listed = [Listed(session, used_at) for session, used_at in rows]
+    return [each for each in listed if is_live(each.session, policy=policy, now=now, used_at=each.client_used_at)]
 
 
 def end(db: Session, sid: str, *, reason: str, now: datetime) -> bool:

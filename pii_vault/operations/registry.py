@@ -7,14 +7,13 @@ from typing import Literal
 
 import asyncpg
 
-from pii_vault.errors import InvalidRequest, NotFound, StoreUnavailable, TenantKeyExists
+from pii_vault.errors import InvalidRequest, StoreUnavailable, TenantKeyExists
 from pii_vault.keys.service import KeyService
 from pii_vault.store import GONE
 
 _TENANT = re.compile(r"[a-z][a-z0-9-]{2,39}")
 
 _INSERT_TENANT = "INSERT INTO tenant (id) VALUES ($1) ON CONFLICT (id) DO NOTHING"
-_SET_STATUS = "UPDATE tenant SET status = $2 WHERE id = $1"
 _UPSERT_CLIENT = """
 INSERT INTO service_client (trust_domain, cn, tenants, roles, purposes) VALUES ($1, $2, $3, $4, $5)
 ON CONFLICT (trust_domain, cn) DO UPDATE
@@ -37,13 +36,6 @@ async def create_tenant(owner_url: str, keys: KeyService, tenant: str) -> bool:
         await keys.create_tenant(tenant)
     async with _owner(owner_url) as connection:
         return str(await connection.execute(_INSERT_TENANT, tenant)) == "INSERT 0 1"
-
-
-async def set_tenant_status(owner_url: str, tenant: str, status: Literal["active", "suspended"]) -> None:
-    """Workers obey within TENANT_SECONDS. Raises NotFound."""
-    async with _owner(owner_url) as connection:
-        if str(await connection.execute(_SET_STATUS, tenant, status)) != "UPDATE 1":
-            raise NotFound(f"there is no tenant {tenant}")
 
 
 async def register_service_client(

@@ -11,8 +11,7 @@ from sqlalchemy.orm import Session, sessionmaker
 from pii_vault.assemble import open_keys, open_vault
 from pii_vault.errors import VaultError
 from pii_vault.identity.context import OpenIdentity, new_identity, open_sessions
-from pii_vault.identity.record import OPERATOR, record
-from pii_vault.identity.signin import Person
+from pii_vault.identity.record import OPERATOR, Person
 from pii_vault.keys.service import KeyService
 from pii_vault.vault import Vault
 from scripts.local.instance import Instance, load
@@ -34,8 +33,9 @@ class LocalIssuer:
     def sessions(self) -> sessionmaker[Session]:
         return self.issuer.sessions
 
-    async def record(self, staff_id: str, tenant: str, verb: str) -> None:
-        await record(self.vault, Person(staff_id, tenant), verb, by=OPERATOR)
+    def record(self, db: Session, staff_id: str, tenant: str, verb: str) -> None:
+        """In the transaction of the act, as its last statement: without the record nothing is done."""
+        self.issuer.record(db, Person(staff_id, tenant), verb, by=OPERATOR)
 
     def link(self, code: str) -> str:
         return f"{self.issuer.issuer}/identity/invitation/{code}"

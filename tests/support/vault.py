@@ -64,6 +64,14 @@ def rows(database: Database, statement: str, *arguments: object) -> list[tuple[o
 
 
 @contextmanager
+def unwritable_log(database: Database) -> Iterator[None]:
+    """The head of the audit log is held by somebody who does not let go."""
+    with psycopg.connect(database.superuser_url) as connection:
+        connection.execute("SELECT FROM audit_head FOR UPDATE")
+        yield
+
+
+@contextmanager
 def outage(database: Database) -> Iterator[None]:
     """The database takes no connections, and has none, for a while."""
     elsewhere = database.superuser_url.rsplit("/", 1)[0] + "/postgres"

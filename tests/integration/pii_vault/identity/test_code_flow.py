@@ -6,9 +6,11 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from pii_vault.identity import store
 from pii_vault.identity.staff import set_role
 from pii_vault.protocol import Peer
 from tests.integration.pii_vault.identity.stage import CALLBACK, CRM, VAULT, Crm, Stage, query_of
+from tests.support.vault import rows
 
 
 async def test_code_flow_gives_tokens_without_personal_claims(stage: Stage) -> None:
@@ -173,10 +175,64 @@ async def test_reused_refresh_token_ends_the_session(stage: Stage) -> None:
     member, browser, crm = stage.member(), stage.browser(), Crm(stage)
     tokens = await crm.tokens(browser, member)
     newer = (await crm.refresh(tokens["refresh_token"])).json()
+    stage.clock.forward(seconds=31)
     assert (await crm.refresh(tokens["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await crm.refresh(newer["refresh_token"])).json()["error"] == "invalid_grant"
     assert (await browser.get("/identity/sessions")).status_code == 303
     assert ("session_end", "refresh_token_reused", member.staff_id) in stage.audited()
+
+
+async def test_lost_answer_to_a_refresh_can_be_asked_for_again(stage: Stage) -> None:
+    member, browser, crm = stage.member(), stage.browser(), Crm(stage)
+    first = (await crm.tokens(browser, member))["refresh_token"]
+    lost = (await crm.refresh(first)).json()["refresh_token"]  # the client never sees this one
+    stage.clock.forward(seconds=20)
+    again = await crm.refresh(first)
+    assert again.status_code == 200
+    sibling = again.json()["refresh_token"]
+    assert sibling not in (first, lost)
+    stage.clock.forward(minutes=4)
+    assert (await crm.refresh(sibling)).status_code == 200
+    assert (await browser.get("/identity/sessions")).status_code == 200
+    # The first token, much later, is a copy in somebody's hands: the sibling's line ends with the session.
+    assert (await crm.refresh(first)).json()["error"] == "invalid_grant"
+    assert (await crm.refresh(lost)).json()["error"] == "invalid_grant"
+    assert (await browser.get("/identity/sessions")).status_code == 303
+
+
+async def test_repeat_from_another_certificate_gets_nothing(stage: Stage) -> None:
+    browser, crm = stage.browser(), Crm(stage)
+    first = (await crm.tokens(browser, stage.member()))["refresh_token"]
+    await crm.refresh(first)
+    stage.peer.peer = Peer("private", "bench")
+    assert (await crm.refresh(first, client_id="private-program")).json()["error"] == "invalid_grant"
+    assert (await crm.refresh(first)).json()["error"] == "invalid_client"
+
+
+async def test_refreshing_keeps_the_client_alive_and_is_not_being_seen_at_the_vault(stage: Stage) -> None:
+    member, browser, crm = stage.member(), stage.browser(), Crm(stage)
+    token = (await crm.tokens(browser, member))["refresh_token"]
+    seen = rows(stage.database, "SELECT last_seen_at FROM staff_session")
+    for _ in range(3):
+        stage.clock.forward(minutes=70)
+        token = (await crm.refresh(token)).json()["refresh_token"]
+    assert rows(stage.database, "SELECT last_seen_at FROM staff_session") == seen
+    assert (await browser.get("/identity/sessions")).status_code == 303  # the vault's cookie ran out idle
+    with stage.services.sessions() as db:
+        [listed] = store.live_of(db, member.staff_id, policy=stage.issuer.policy, now=stage.clock())
+    assert listed.client_used_at == stage.clock()
+    stage.clock.forward(minutes=121)
+    assert (await crm.refresh(token)).json()["error"] == "invalid_grant"  # and now the client's side as well
+
+
+async def test_sessions_page_tells_use_of_the_crm_from_use_of_the_vault(stage: Stage) -> None:
+    browser, crm = stage.browser(), Crm(stage)
+    tokens = await crm.tokens(browser, stage.member())
+    stage.clock.forward(minutes=50)
+    await crm.refresh(tokens["refresh_token"])
+    page = await browser.get("/identity/sessions")
+    assert "in the CRM" in page.text
+    assert stage.clock().isoformat() in page.text
 
 
 async def test_revoked_refresh_token_is_over_but_the_session_lives(stage: Stage) -> None:
