@@ -28,6 +28,10 @@ NAMESPACES: Final[dict[Contour, dict[str, DataClass]]] = {
 # Ports that containers listen on; none needs a privilege.
 EDGE_BROWSER: Final = 8443
 EDGE_SERVICE: Final = 9443
+GATEWAY_BROWSER: Final = 10443  # Envoy Gateway moves privileged ports up by 10,000
+GATEWAY_SERVICE: Final = 8443
+GATEWAY_CONTROL: Final = 18000
+CNPG_STATUS: Final = 8000
 VAULT_BROWSER: Final = 8200
 VAULT_SERVICE: Final = 8201
 APP_BROWSER: Final = 8100

@@ -127,6 +127,10 @@ def _choices(settings: StackSettings) -> None:
         _refuse("database.host", "an external database needs host and addresses")
     if settings.contour == "private" and keys.kind == "external" and not (keys.host and keys.addresses):
         _refuse("keys.host", "an external key service needs host and addresses")
+    if database.kind == "cloudnative-pg" and not settings.cluster.api_server:
+        _refuse(
+            "cluster.api_server", "CloudNativePG's pods call the API server: give its addresses, such as 10.0.0.1/32"
+        )
     if settings.secrets.kind == "external-secrets" and not settings.secrets.store:
         _refuse("secrets.store", "External Secrets needs the name of a ClusterSecretStore")
     if settings.contour == "public" and settings.relay:

@@ -1,0 +1,177 @@
+"""What a stack needs that is secret or made once: which values there are, and how the missing ones are made.
+
+The values live in the stack's own configuration, encrypted by the contour's passphrase or KMS, as `larets:<name>`.
+A certificate is two values, `<name>-crt` (plain) and `<name>-key` (secret).
+"""
+
+import base64
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Final, Literal
+
+from infra import pki
+from infra.errors import CertificateExpired, MaterialMissing
+from infra.lib import names
+from infra.lib.names import Stack
+from infra.lib.settings import StackSettings
+
+Kind = Literal["password", "certificate", "authority", "seed", "witness-key", "keyring", "given"]
+AUTHORITY: Final = "authority"
+CONTRACT_KEY: Final = "contract-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """One thing to have. `hosts` makes a certificate a server's; `common_name` is how its peer knows a client."""
+
+    name: str
+    kind: Kind
+    hosts: tuple[str, ...] = ()
+    common_name: str = ""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """The names of its values in the configuration."""
+        pair = self.kind in {"certificate", "authority"}
+        return (f"{self.name}-crt", f"{self.name}-key") if pair else (self.name,)
+
+
+def is_secret(key: str) -> bool:
+    """Certificates are told to everybody, all else to nobody."""
+    return not key.endswith("-crt")
+
+
+def needed(stack: Stack, settings: StackSettings) -> list[Material]:
+    """What the stack reads from its configuration, in the order in which it can be made."""
+    if stack == "platform":
+        return []
+    found = [Material(AUTHORITY, "authority"), Material(CONTRACT_KEY, "seed"), *_database(settings)]
+    found += _private(settings) if stack == "private" else _public(settings)
+    return found
+
+
+def _database(settings: StackSettings) -> list[Material]:
+    found = [Material("database-owner", "password"), Material("database-runtime", "password")]
+    if settings.database.kind == "external":
+        return [*found, Material("tls-database-crt", "given")]
+    host = database_host(settings)
+    found.append(Material("tls-database", "certificate", (host, f"{host}.cluster.local")))
+    if settings.database.kind == "statefulset":
+        found.append(Material("database-superuser", "password"))
+    return found
+
+
+def database_host(settings: StackSettings) -> str:
+    database = settings.database
+    service = "postgres-rw" if database.kind == "cloudnative-pg" else "postgres"
+    return database.host or names.service_host(service, names.DATA)
+
+
+def key_service_host(settings: StackSettings) -> str:
+    return settings.keys.host or names.service_host("key-service", names.KEYS)
+
+
+def _private(settings: StackSettings) -> list[Material]:
+    hosts = settings.hosts
+    inside = names.service_host("vault", names.VAULT)
+    found = [
+        Material("tls-vault", "certificate", (hosts.service, inside)),
+        Material("tls-outbox", "certificate", common_name="outbox"),
+        Material("tls-metrics", "certificate", common_name="metrics"),
+        Material("tls-edge", "certificate", (hosts.vault, hosts.console, hosts.hooks)),
+    ]
+    match settings.keys.kind:
+        case "local-keyring":
+            found += [Material("keyring-passphrase", "password"), Material("keyring", "keyring")]
+        case "openbao":
+            members = [f"key-service-{n}.key-service-members.{names.KEYS}.svc" for n in range(settings.keys.replicas)]
+            found.append(Material("tls-key-service", "certificate", (key_service_host(settings), *members)))
+            found.append(Material("key-service-token", "given"))
+        case "external":
+            found += [Material("tls-key-service-crt", "given"), Material("key-service-token", "given")]
+    return found
+
+
+def _public(settings: StackSettings) -> list[Material]:
+    hosts = settings.hosts
+    inside = names.service_host("app", names.APP)
+    return [
+        Material("tls-intake", "certificate", (hosts.intake, inside)),
+        Material("tls-crm", "certificate", common_name="crm"),
+        Material("tls-edge", "certificate", (hosts.crm,)),
+        Material("cookie-secret", "password"),
+        Material("witness-key", "witness-key"),
+    ]
+
+
+def missing(stack: Stack, settings: StackSettings, have: Mapping[str, str]) -> list[Material]:
+    return [one for one in needed(stack, settings) if not all(have.get(key) for key in one.keys)]
+
+
+def make(stack: Stack, settings: StackSettings, have: Mapping[str, str], *, now: datetime) -> dict[str, str]:
+    """The values that are not there yet, ready to be put into the configuration.
+
+    Raises:
+        MaterialMissing: some can only be given by a person: a token of the key service, an authority of a database.
+    """
+    known = dict(have)
+    made: dict[str, str] = {}
+    for material in missing(stack, settings, have):
+        if material.kind != "given":
+            made |= _make(material, settings, known | made, now=now)
+    absent = [one.name for one in missing(stack, settings, known | made)]
+    needed_now = [name for name in absent if name != "key-service-token"]  # comes when the key service is initialised
+    if needed_now:
+        raise MaterialMissing(
+            f"only you can give {', '.join(needed_now)}", hint="put it in with `larets env init`, which asks for it"
+        )
+    return made
+
+
+def renewable(settings: StackSettings, have: Mapping[str, str], *, now: datetime) -> list[str]:
+    """Names of certificates that end within 30 days or have ended: what `rotate` makes anew."""
+    found = []
+    for one in needed(settings.contour, settings):
+        if one.kind in {"certificate", "authority"} and (certificate := have.get(one.keys[0])):
+            try:
+                pki.check(certificate, one.name, now=now, before=pki.RENEW_BEFORE)
+            except CertificateExpired:
+                found.append(one.name)
+    return found
+
+
+def _make(material: Material, settings: StackSettings, have: Mapping[str, str], *, now: datetime) -> dict[str, str]:
+    match material.kind:
+        case "password":
+            return {material.name: secrets.token_urlsafe(32)}
+        case "seed":
+            return {material.name: base64.b64encode(os.urandom(32)).decode()}
+        case "authority":
+            pair = pki.make_authority(f"Larets {settings.contour} contour of {settings.environment}", now=now)
+        case "certificate":
+            authority = pki.Pair(have[f"{AUTHORITY}-crt"], have[f"{AUTHORITY}-key"])
+            common_name = material.common_name or material.name.removeprefix("tls-")
+            pair = pki.issue(authority, common_name, hosts=material.hosts, now=now)
+        case "witness-key":
+            # The format of app/witness/keys.py: prefix, name, seed.
+            return {material.name: f"LARETS-WITNESS-KEY {settings.hosts.crm}/witness {os.urandom(32).hex()}\n"}
+        case "keyring":
+            return {material.name: _keyring(have["keyring-passphrase"])}
+        case "given":
+            raise MaterialMissing
+    return dict(zip(material.keys, (pair.certificate, pair.key), strict=True))
+
+
+def _keyring(passphrase: str) -> str:
+    """A keyring file without tenants, for the rehearsal."""
+    from pii_vault.keys.local import create_local_keyring  # noqa: PLC0415  a rehearsal alone needs it
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "keyring.json"
+        create_local_keyring(path, passphrase)
+        return path.read_text("utf-8")
