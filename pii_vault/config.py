@@ -3,11 +3,12 @@
 An unknown environment, a missing key or a weakening that was not asked for stops the process here.
 """
 
+from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import AliasChoices, Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Environment = Literal["dev", "test", "staging", "production"]
 LOCAL: tuple[Environment, ...] = ("dev", "test")
@@ -34,6 +35,8 @@ class VaultSettings(BaseSettings):
     keyring_path: Path
     keyring_passphrase_file: Path
     local_keyring: Literal["refused", "accepted"] = "refused"
+    # Networks of the edge before the browser listener, by commas: only their last X-Forwarded-For hop is believed.
+    trusted_edge: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     workers: int = Field(default=1, ge=1, le=64)
     policies_dir: Path = Path("policies")
     app_intake_url: str
@@ -52,6 +55,19 @@ class VaultSettings(BaseSettings):
     def origins(self) -> dict[str, str]:
         """The browser-facing origins this process serves, by part."""
         return {"vault": self.vault_origin, "console": self.console_origin, "hooks": self.hooks_origin}
+
+    @field_validator("trusted_edge", mode="before")
+    @classmethod
+    def _read_networks(cls, value: object) -> object:
+        return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+    @field_validator("trusted_edge")
+    @classmethod
+    def _refuse_everybody(cls, value: tuple[IPv4Network | IPv6Network, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
+        if any(network.prefixlen == 0 for network in value):
+            message = "a network of all addresses would let anybody choose their own"
+            raise ValueError(message)
+        return value
 
     @model_validator(mode="after")
     def _refuse_weak_settings(self) -> Self:

@@ -24,6 +24,8 @@ DISCOVERY_MIN_AGE: Final = 2.0
 KEYS_MIN_AGE: Final = 10.0
 DOWN_FOR: Final = 10.0
 _OK: Final = 200
+# The request may have arrived; a connection that was never made has brought nothing.
+_ANSWER_LOST: Final = (httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError)
 # What ends a session (RFC 6749, 5.2). Any other refusal is about the CRM itself, and sessions outlive it.
 _SESSION_OVER: Final = "invalid_grant"
 
@@ -93,8 +95,18 @@ class HttpIssuer:
             return found
 
     async def token(self, form: dict[str, str]) -> dict[str, Any]:
-        endpoint = str((await self.discovery())["token_endpoint"])
-        return await self._json("POST", urlsplit(endpoint).path, form=form | {"client_id": self._client_id})
+        """A refresh whose answer got lost is repeated once, at once: the issuer knows such a repeat from a theft by
+        how soon it comes.
+        """
+        path = urlsplit(str((await self.discovery())["token_endpoint"])).path
+        full = form | {"client_id": self._client_id}
+        try:
+            return await self._json("POST", path, form=full)
+        except IssuerUnavailable as error:
+            if form.get("grant_type") != "refresh_token" or not isinstance(error.__cause__, _ANSWER_LOST):
+                raise
+        self._down_until = 0.0
+        return await self._json("POST", path, form=full)
 
     async def revoke(self, refresh_token: str) -> None:
         """Best effort: a session that cannot be revoked there runs out there."""

@@ -63,6 +63,38 @@ async def test_the_back_channel_goes_to_the_service_listener_under_the_issuers_n
     assert wire.last.content == b"grant_type=refresh_token&client_id=crm"
 
 
+@pytest.mark.parametrize("lost", [httpx.ReadTimeout, httpx.ReadError, httpx.RemoteProtocolError])
+async def test_refresh_whose_answer_got_lost_is_repeated_at_once(lost: type[httpx.HTTPError]) -> None:
+    wire = Wire()
+    answer, answers = wire.answers["/identity/token"], iter([lost("lost"), None])
+
+    def sometimes(request: httpx.Request) -> httpx.Response:
+        if (error := next(answers)) is not None:
+            raise error
+        return answer(request)
+
+    wire.answers["/identity/token"] = sometimes
+    form = {"grant_type": "refresh_token", "refresh_token": "r"}
+    assert await wire.client().token(form) == {"access_token": "a"}
+    assert wire.asked.count("/identity/token") == 2
+
+
+@pytest.mark.parametrize(
+    ("grant", "error"),
+    [("authorization_code", httpx.ReadTimeout("lost")), ("refresh_token", httpx.ConnectError("away"))],
+)
+async def test_what_a_repeat_cannot_help_is_asked_once(grant: str, error: httpx.HTTPError) -> None:
+    wire = Wire()
+
+    def away(_: httpx.Request) -> httpx.Response:
+        raise error
+
+    wire.answers["/identity/token"] = away
+    with pytest.raises(IssuerUnavailable):
+        await wire.client().token({"grant_type": grant})
+    assert wire.asked.count("/identity/token") == 1
+
+
 async def test_another_issuers_description_is_refused() -> None:
     wire = Wire()
     wire.answers["/.well-known/openid-configuration"] = lambda _: httpx.Response(
