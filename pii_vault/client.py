@@ -40,6 +40,7 @@ from pii_vault.audit.note import (
     verify_cosignature,
     witness_key,
 )
+from pii_vault.audit.origin import key_of, number_of, open_succession
 from pii_vault.audit.proof import EMPTY_ROOT, ProofError, verify_consistency
 from pii_vault.core.decoded import iter_decoded
 from pii_vault.core.detect import Finding, find_personal_data
@@ -84,8 +85,11 @@ __all__ = [
     "decode_base64",
     "find_personal_data",
     "iter_decoded",
+    "key_of",
     "new_id",
+    "number_of",
     "open_checkpoint",
+    "open_succession",
     "parse_checkpoint",
     "parse_note",
     "parse_size",

@@ -1,25 +1,37 @@
 """`larets audit`: the audit log of a vault."""
 
-import ssl
+import asyncio
+import json
 from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import Annotated, Any, Final
 
-import httpx
 import psycopg
 import typer
 
+from pii_vault.assemble import open_keys
+from pii_vault.audit import note as notes
+from pii_vault.audit.export import Exported, Period, export_bundle
+from pii_vault.audit.new_origin import begin_origin, owner_committer
 from pii_vault.audit.note import NoteError
-from pii_vault.audit.verify import Report, verify_log
+from pii_vault.audit.origin import MAX_REASON, Succession
+from pii_vault.audit.proof import ProofError
+from pii_vault.audit.subject import Look, looks_at
+from pii_vault.audit.verify import Report, WitnessCopy, verify_log
+from pii_vault.core.detect import find_personal_data
+from pii_vault.errors import VaultError
+from pii_vault.identity.record import staff_subject
+from scripts.local.approval import prove
 from scripts.local.instance import load
+from scripts.local.issuer import LocalIssuer, open_issuer
+from scripts.local.witness import WitnessAway, newest_checkpoint, witness_copy
 from scripts.voice import emit, fail, result, say
-
-if TYPE_CHECKING:
-    from scripts.local.instance import Instance
 
 cli = typer.Typer(help="The audit log of a vault.", no_args_is_help=True)
 
-WITNESS_SECONDS: Final = 3.0
+APPROVERS: Final = 2
+Json = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
 @cli.callback()
@@ -34,42 +46,171 @@ class Source:
     database_url: str
     log_vkey: str
     witness_vkey: str
-    witness_note: str | None
+    witness: WitnessCopy | None
 
 
 @cli.command()
 def verify(
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    as_json: Json = False,
+    witness: Annotated[
+        bool, typer.Option("--witness", help="the public contour's copy has to be compared too: without it, fail")
+    ] = False,
     database_url_file: Annotated[Path | None, typer.Option(help="file with the vault database's address")] = None,
     log_key: Annotated[Path | None, typer.Option(help="file with the log's public key (vkey)")] = None,
     witness_key: Annotated[Path | None, typer.Option(help="file with the witness's public key (vkey)")] = None,
     witness_note: Annotated[
-        Path | None, typer.Option(help="file with the newest checkpoint as the witness keeps it")
+        Path | None, typer.Option(help="file with what the witness keeps: its newest checkpoint, or its whole history")
     ] = None,
 ) -> None:
-    """Verify every record, the chain, the tree, the checkpoints and the witness's cosignatures.
+    """Verify every record, the chain, the tree, the checkpoints, the origins and the witness's cosignatures.
 
     Without options it verifies the local instance. Exit code 0 only when everything holds.
     """
-    source = _given(database_url_file, log_key, witness_key, witness_note) or _local()
+    source = _given(database_url_file, log_key, witness_key, witness_note) or _local(must_ask=witness)
+    if witness and source.witness is None:
+        fail("the witness's copy was not given", hint="fetch it from the public contour and give --witness-note")
     try:
         report = verify_log(
-            source.database_url,
-            source.log_vkey,
-            source.witness_vkey,
-            witness_note=source.witness_note,
-            progress=_progress,
+            source.database_url, source.log_vkey, source.witness_vkey, witness=source.witness, progress=_progress
         )
     except NoteError as error:
         fail(f"a public key is malformed: {error}", hint="a key file holds one line, name+id+key")
     except psycopg.Error as error:
         fail(f"the vault's database cannot be read: {type(error).__name__}", hint="start it, or check its address")
     if as_json:
-        emit(report.as_dict())
+        emit(report.as_dict() | {"witness": "compared" if source.witness is not None else "not asked"})
     else:
-        _print(report)
+        _print(report, asked=source.witness is not None)
     raise typer.Exit(0 if report.ok else 1)
+
+
+@cli.command()
+def subject(
+    who: Annotated[str, typer.Argument(metavar="ID", help="a subject id, sub_…, or a token, tok_…")],
+    *,
+    as_json: Json = False,
+) -> None:
+    """Who looked at this person: time, who, verb, purpose, decision. The asking is itself recorded."""
+
+    async def act(local: LocalIssuer) -> list[Look]:
+        return await looks_at(local.vault, who)
+
+    looks = _run(act)
+    if as_json:
+        emit({"subject": who, "looks": [asdict(look) for look in looks]})
+        return
+    for look in looks:
+        who_did = f"{look.who} ({look.alias})" if look.alias else look.who
+        result(f"{look.at:%Y-%m-%d %H:%M:%S}  {look.verb:<10} {look.decision:<12} {look.purpose or '-':<18} {who_did}")
+    say(f"{len(looks)} acts; the storing of values is not among them")
+
+
+@cli.command()
+def export(
+    *,
+    since: Annotated[datetime, typer.Option("--from", help="first moment, UTC")],
+    until: Annotated[datetime, typer.Option("--to", help="end, UTC, not included")],
+    out: Annotated[Path, typer.Option("--out", help="the bundle, a new file")],
+    tenant: Annotated[str | None, typer.Option(help="withhold the records of all other shops")] = None,
+    witnessed_only: Annotated[bool, typer.Option("--witnessed-only", help="leave out what is not witnessed")] = False,
+    as_json: Json = False,
+) -> None:
+    """Write a period as a signed bundle, which docs/audit_reader.py verifies without Larets."""
+    instance = load()
+    keys = open_keys(instance.vault_settings())
+    period = Period(since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), tenant)
+
+    async def write() -> Exported:
+        with out.open("xb") as file:
+            return await export_bundle(
+                instance.vault_database_url,
+                period,
+                file,
+                log_key=notes.parse_vkey(instance.log_vkey),
+                witness_key=notes.parse_vkey(instance.witness_vkey),
+                sign=keys.sign_checkpoint,
+                witnessed_only=witnessed_only,
+            )
+
+    try:
+        exported = asyncio.run(write())
+    except FileExistsError:
+        fail(f"{out} exists", hint="bundles are never written over: name a new file")
+    except (VaultError, ProofError, NoteError) as error:
+        out.unlink(missing_ok=True)
+        fail(str(error), hint="" if isinstance(error, VaultError) else "run `larets audit verify`")
+    except psycopg.Error as error:
+        out.unlink(missing_ok=True)
+        fail(f"the vault's database cannot be read: {type(error).__name__}", hint="start it, or check its address")
+    if as_json:
+        emit(asdict(exported) | {"out": str(out)})
+        return
+    result(f"{out}: {exported.records:,} records from number {exported.first} on, {exported.withheld:,} withheld")
+    if exported.left_out:
+        say(f"{exported.left_out:,} newest records are not witnessed yet and were left out")
+
+
+@cli.command("new-origin")
+def new_origin(
+    *,
+    approver: Annotated[list[str], typer.Option(help="login of an officer or owner; twice, two persons")],
+    reason: Annotated[str, typer.Option(help="why the log was restored; no personal data")],
+    as_json: Json = False,
+) -> None:
+    """Let a log restored from an older backup go on. Says what was lost; the witness keeps the statement for good."""
+    if len(set(approver)) != APPROVERS:
+        fail("two different approvers are needed", hint="--approver LOGIN --approver LOGIN")
+    reason = " ".join(reason.split())
+    if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable() or find_personal_data(reason):
+        fail(f"the reason is empty, over {MAX_REASON} characters, or holds personal data", hint="say it without")
+
+    async def act(local: LocalIssuer) -> Succession:
+        settings = local.instance.vault_settings()
+        witnessed = await asyncio.to_thread(newest_checkpoint, settings)
+        first, second = (prove(local, login) for login in approver)
+        if first == second:
+            fail("two different approvers are needed", hint="these logins belong to one person")
+        url = local.instance.vault_database_url
+        async with owner_committer(url, hash_key=await local.keys.audit_key()) as (pool, committer):
+            return await begin_origin(
+                pool,
+                committer,
+                local.keys,
+                log_key=notes.parse_vkey(local.instance.log_vkey),
+                witness_key=notes.parse_vkey(local.instance.witness_vkey),
+                witness_note=witnessed,
+                approvers=(first, second),
+                approver_subjects=[staff_subject(first), staff_subject(second)],
+                reason=reason,
+                now=local.issuer.now(),
+            )
+
+    try:
+        said = _run(act)
+    except WitnessAway as error:
+        fail(
+            f"the witness does not tell what it saw last: {error}", hint="start the public contour; nothing was changed"
+        )
+    except NoteError as error:
+        fail(f"the witness's checkpoint does not verify: {error}", hint="do not go on: find out who changed it")
+    if as_json:
+        emit({"origin": said.origin, "kept": said.kept, "witnessed": said.witnessed.size, "lost": said.lost})
+        return
+    result(
+        f"the log goes on as {said.origin} from record {said.kept} on; up to {said.lost:,} witnessed records are lost"
+    )
+
+
+def _run(act: Any) -> Any:
+    async def main() -> Any:
+        async with open_issuer() as local:
+            return await act(local)
+
+    try:
+        return asyncio.run(main())
+    except VaultError as error:
+        fail(error.detail, hint="`larets status` tells whether the instance runs")
 
 
 def _given(
@@ -85,44 +226,50 @@ def _given(
             database_url.read_text("utf-8").strip(),
             log_key.read_text("utf-8"),
             witness_key.read_text("utf-8"),
-            witness_note.read_text("utf-8") if witness_note else None,
+            _copy(witness_note.read_text("utf-8")) if witness_note else None,
         )
     except OSError as error:
         fail(f"{Path(str(error.filename)).name} cannot be read: {error.strerror}")
 
 
-def _local() -> Source:
-    instance = load()
-    return Source(instance.vault_database_url, instance.log_vkey, instance.witness_vkey, _ask_witness(instance))
-
-
-def _ask_witness(instance: "Instance") -> str | None:
-    """What the running witness itself remembers; without it a truncated log with its checkpoints would pass."""
-    settings = instance.vault_settings()
-    context = ssl.create_default_context(cafile=str(settings.public_ca))
-    context.load_cert_chain(settings.outbound_cert, settings.outbound_key)
+def _copy(text: str) -> WitnessCopy:
+    """The body of GET /witness/history, or that of GET /witness/checkpoint."""
+    if not text.startswith("{"):
+        return WitnessCopy((text,))
     try:
-        with httpx.Client(verify=context, trust_env=False, timeout=WITNESS_SECONDS) as client:
-            response = client.get(f"{settings.app_intake_url}/witness/checkpoint")
-    except httpx.HTTPError as error:
-        say(f"larets: the witness was not asked: {type(error).__name__}")
-        return None
-    if response.status_code == httpx.codes.NOT_FOUND:
-        return None
-    if response.status_code != httpx.codes.OK:
-        say(f"larets: the witness was not asked: status {response.status_code}")
-        return None
-    return response.text
+        content = json.loads(text)
+        return WitnessCopy(tuple(map(str, content["checkpoints"])), tuple(map(str, content["origins"])))
+    except (ValueError, KeyError, TypeError):
+        fail("the witness's copy cannot be read", hint="it is the body of GET /witness/history")
+
+
+def _local(*, must_ask: bool) -> Source:
+    """What the running witness itself remembers; without it a truncated log with its checkpoints would pass."""
+    instance = load()
+    copy = None
+    try:
+        copy = witness_copy(instance.vault_settings())
+    except WitnessAway as error:
+        if must_ask:
+            fail(f"the witness does not answer: {error}", hint="`larets up` starts the public contour")
+        say(f"larets: the witness was not asked: {error}")
+    return Source(instance.vault_database_url, instance.log_vkey, instance.witness_vkey, copy)
 
 
 def _progress(done: int, expected: int) -> None:
     say(f"verified {done:,} of {expected:,} records")
 
 
-def _print(report: Report) -> None:
+def _print(report: Report, *, asked: bool) -> None:
     verdict = "holds" if report.ok else "DOES NOT HOLD"
-    result(f"the audit log {verdict}: {report.records:,} records, {report.checkpoints:,} checkpoints")
+    result(
+        f"the audit log {verdict}: {report.records:,} records, {report.checkpoints:,} checkpoints, as {report.origin}"
+    )
     result(f"witnessed by the other contour: {report.witnessed:,}; newest not yet witnessed: {report.unwitnessed:,}")
+    if asked:
+        result(f"compared with the witness's own copy: {report.compared:,} checkpoints")
+    if report.lost:
+        result(f"given up by restores: up to {report.lost:,} witnessed records")
     for problem in report.problems:
         fields = asdict(problem)
         result(f"  {fields['kind']} at {fields['at']}: {fields['detail']}")

@@ -4,11 +4,11 @@ from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.errors import BodyTooLarge, NotFound
 from app.services import AppServices
-from app.witness.errors import OtherSize
+from app.witness.errors import BrokenSubmission, OtherSize
 from app.witness.keys import load_witness_keys
 from app.witness.service import Witness, parse_submission
 
@@ -30,6 +30,18 @@ def witness_router(witness: Witness) -> APIRouter:
             return Response(f"{error.size}\n", status_code=error.status_code, media_type="text/x.tlog.size")
         return PlainTextResponse(line)
 
+    async def new_origin(request: Request) -> Response:
+        try:
+            statement = (await _body(request)).decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise BrokenSubmission from error
+        await witness.succeed(statement)
+        return Response(status_code=204)
+
+    async def history(_: Request) -> Response:
+        statements, checkpoints = await witness.history()
+        return JSONResponse({"origins": statements, "checkpoints": checkpoints})
+
     async def newest_checkpoint(_: Request) -> Response:
         note = await witness.newest()
         if note is None:
@@ -38,6 +50,8 @@ def witness_router(witness: Witness) -> APIRouter:
 
     router = APIRouter()
     router.add_route("/witness/add-checkpoint", add_checkpoint, methods=["POST"], include_in_schema=False)
+    router.add_route("/witness/new-origin", new_origin, methods=["POST"], include_in_schema=False)
+    router.add_route("/witness/history", history, methods=["GET"], include_in_schema=False)
     router.add_route("/witness/checkpoint", newest_checkpoint, methods=["GET"], include_in_schema=False)
     return router
 

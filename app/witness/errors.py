@@ -24,6 +24,20 @@ class UnknownLog(AppError):
     code = "unknown_log"
 
 
+class ClosedOrigin(AppError):
+    """This log goes on under a later origin: nothing is cosigned under the old one any more."""
+
+    status_code = 409
+    code = "closed_origin"
+
+
+class UnfoundedOrigin(AppError):
+    """The statement is not signed by the log, not the next origin's, or names another checkpoint than the last one."""
+
+    status_code = 409
+    code = "unfounded_origin"
+
+
 class OtherSize(AppError):
     """The old size is not the one last cosigned. Send the proof from the size in this answer."""
 

@@ -13,9 +13,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.witness import repository
 from app.witness.errors import (
     BrokenSubmission,
+    ClosedOrigin,
     ForkedLog,
     InconsistentLog,
     OtherSize,
+    UnfoundedOrigin,
     UnknownLog,
     UnsignedCheckpoint,
 )
@@ -25,8 +27,12 @@ from pii_vault.client import (
     Note,
     NoteError,
     ProofError,
+    VerifierKey,
     decode_base64,
+    key_of,
+    number_of,
     open_checkpoint,
+    open_succession,
     parse_checkpoint,
     parse_note,
     parse_size,
@@ -37,6 +43,7 @@ logger = logging.getLogger(__name__)
 
 MAX_PROOF: Final = 63
 HASH_BYTES: Final = 32
+MAX_HISTORY: Final = 10_000  # hourly checkpoints: more than a year
 
 Transaction = Callable[[], AbstractAsyncContextManager[AsyncSession]]
 
@@ -74,36 +81,84 @@ class Witness:
         """The cosignature line. The new state is on disk before it is returned.
 
         Raises:
-            UnknownLog, UnsignedCheckpoint, BrokenSubmission, OtherSize, ForkedLog, InconsistentLog.
+            UnknownLog, UnsignedCheckpoint, BrokenSubmission, ClosedOrigin, OtherSize, ForkedLog, InconsistentLog.
         """
-        checkpoint = self._open(submission.note)
+        checkpoint, key = self._open(submission.note)
         if submission.old > checkpoint.size:
             raise BrokenSubmission
         now = int(self._clock())
         moment = datetime.fromtimestamp(now, UTC)
         async with self._transaction() as session:
             # The row stays locked from the comparison to COMMIT, so two submissions cannot overtake one another.
-            known = await repository.lock(session, origin=checkpoint.origin, now=moment)
+            newest = await self._newest_origin(session)
+            if checkpoint.origin != newest:
+                raise ClosedOrigin if self._number(checkpoint.origin) < self._number(newest) else UnknownLog
+            known = await repository.lock(session, origin=newest, now=moment)
             check_continues(known, checkpoint, submission)
             signature = self._keys.cosign(submission.note.text, timestamp=now)
-            cosigned = Note(submission.note.text, (submission.note.by(self._keys.log), signature))
+            cosigned = Note(submission.note.text, (submission.note.by(key), signature))
             await repository.advance(session, checkpoint, note=str(cosigned), now=moment)
         return str(signature)
 
-    async def newest(self) -> str | None:
-        """The newest checkpoint cosigned here, with both signatures."""
-        async with self._transaction() as session:
-            return await repository.newest_note(session, origin=self._keys.log.name)
+    async def succeed(self, text: str) -> None:
+        """Accept the origin under which a restored log goes on; from then on the old one is closed.
 
-    def _open(self, note: Note) -> Checkpoint:
+        The statement has to name the very checkpoint that was cosigned last, so nothing of it can be denied later.
+
+        Raises:
+            BrokenSubmission, UnfoundedOrigin.
+        """
+        try:
+            note = parse_note(text)
+        except NoteError as error:
+            raise BrokenSubmission from error
+        try:
+            said = open_succession(note, self._keys.log)
+        except NoteError as error:
+            raise UnfoundedOrigin from error
+        now = datetime.fromtimestamp(int(self._clock()), UTC)
+        async with self._transaction() as session:
+            if await repository.statement_of(session, origin=said.origin) == text:
+                return
+            known = await repository.lock(session, origin=said.after, now=now)
+            if await self._newest_origin(session) != said.after or known != said.witnessed or not known.size:
+                raise UnfoundedOrigin
+            await repository.found(session, origin=said.origin, statement=text, now=now)
+        logger.error("witness: the log goes on as %s; up to %d cosigned records are lost", said.origin, said.lost)
+
+    async def newest(self) -> str | None:
+        """The newest checkpoint cosigned here, with both signatures; of the origin before while a new one has none."""
+        async with self._transaction() as session:
+            origins = await repository.known_origins(session, log=self._keys.log.name)
+            for origin in sorted(origins, key=self._number, reverse=True):
+                note = await repository.newest_note(session, origin=origin)
+                if note is not None:
+                    return note
+        return None
+
+    async def history(self) -> tuple[list[str], list[str]]:
+        """Statements of later origins, and the cosigned checkpoints that are kept: one an hour and the newest."""
+        async with self._transaction() as session:
+            return await repository.history(session, log=self._keys.log.name, most=MAX_HISTORY)
+
+    def _number(self, origin: str) -> int:
+        return number_of(origin, log=self._keys.log.name)
+
+    async def _newest_origin(self, session: AsyncSession) -> str:
+        origins = await repository.known_origins(session, log=self._keys.log.name)
+        return max(origins, key=self._number, default=self._keys.log.name)
+
+    def _open(self, note: Note) -> tuple[Checkpoint, VerifierKey]:
         try:
             origin = parse_checkpoint(note.text).origin
         except NoteError as error:
             raise BrokenSubmission from error
-        if origin != self._keys.log.name:
-            raise UnknownLog
         try:
-            return open_checkpoint(note, self._keys.log)
+            key = key_of(origin, self._keys.log)
+        except NoteError as error:
+            raise UnknownLog from error
+        try:
+            return open_checkpoint(note, key), key
         except NoteError as error:
             raise UnsignedCheckpoint from error
 

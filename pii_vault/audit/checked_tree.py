@@ -1,11 +1,12 @@
 """Compares the stored tiles and checkpoints with the tree that `verify` computes from the records."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import psycopg
 
 from pii_vault.audit import note as notes
+from pii_vault.audit import origin as origins
 from pii_vault.audit import proof
 
 Report = Callable[[str, int | None, str], None]
@@ -67,47 +68,52 @@ class CheckedCheckpoints:
         *,
         log_key: notes.VerifierKey,
         witness_key: notes.VerifierKey,
+        known: origins.Origins,
     ) -> None:
         self._report = report
         self._log_key = log_key
+        self._origins = known
         self._witness_key = witness_key
         self._cursor = connection.cursor(name="audit_checkpoint", binary=True)
         self._cursor.execute(_CHECKPOINTS)
         self._next: Any = self._cursor.fetchone()
-        self._outside: notes.Checkpoint | None = None
+        self._outside: list[notes.Checkpoint] = []  # in order of size
         self.count = 0
+        self.compared = 0
         self.witnessed = 0
         self.newest = 0
 
-    def expect(self, witness_note: str | None) -> None:
-        """What the witness keeps must be in the log, whatever the database says."""
-        if witness_note is None:
-            return
-        try:
-            note = notes.parse_note(witness_note)
-            self._outside = notes.open_checkpoint(note, self._log_key)
-            notes.verify_cosignature(note, self._witness_key)
-        except notes.NoteError as error:
-            self._outside = None
-            self._report("witness_note", None, f"the witness's own checkpoint does not verify: {error}")
+    def expect(self, witness_notes: Iterable[str]) -> None:
+        """What the witness keeps must be in the log, whatever the database says; but for what a restore gave up."""
+        for text in witness_notes:
+            try:
+                note = notes.parse_note(text)
+                key = origins.key_of(notes.parse_checkpoint(note.text).origin, self._log_key)
+                checkpoint = notes.open_checkpoint(note, key)
+                notes.verify_cosignature(note, self._witness_key)
+                if checkpoint.size and not self._origins.gave_up(checkpoint):
+                    self._outside.append(checkpoint)
+            except notes.NoteError as error:
+                self._report("witness_note", None, f"the witness's own checkpoint does not verify: {error}")
+        self._outside.sort(key=lambda each: each.size)
 
     def reach(self, size: int, root: Callable[[], bytes]) -> None:
         while self._next is not None and self._next.size <= size:
             self._check(self._next, size, root)
             self._next = self._cursor.fetchone()
-        if self._outside is not None and self._outside.size <= size:
-            if self._outside.size and self._outside.root != root():
+        while self._outside and self._outside[0].size <= size:
+            self.compared += 1
+            if self._outside.pop(0).root != root():
                 self._report("witness_fork", size, "the witness cosigned another history of this size")
             else:
                 self.witnessed = max(self.witnessed, size)
-            self._outside = None
 
     def _check(self, row: Any, size: int, root: Callable[[], bytes]) -> None:
         self.count += 1
         self.newest = row.size
         try:
             note = notes.parse_note(row.note)
-            checkpoint = notes.open_checkpoint(note, self._log_key)
+            checkpoint = notes.open_checkpoint(note, self._origins.key_at(row.size))
         except notes.NoteError as error:
             self._report("checkpoint_signature", row.size, f"the checkpoint does not verify: {error}")
             return
@@ -135,9 +141,9 @@ class CheckedCheckpoints:
                 "truncated", self._next.size, f"a checkpoint of this size is stored, but {records} records are"
             )
             self._next = self._cursor.fetchone()
-        if self._outside is not None:
+        for checkpoint in self._outside:
             text = f"the witness cosigned this size, but {records} records are stored"
-            self._report("truncated", self._outside.size, text)
+            self._report("truncated", checkpoint.size, text)
 
     def close(self) -> None:
         self._cursor.close()

@@ -38,15 +38,18 @@ class Checkpointer:
         self._key = notes.log_key(origin, keys.checkpoint_public_key())
         self._witness = witness
         self._witness_size: int | None = None  # what it last said; None until it or the database told
+        self._announced: set[str] = set()  # origins that the witness knows of
 
     async def sign(self) -> bool:
         """Sign the next step. False when there is nothing new."""
         async with self._pool.acquire() as connection:
             growth = await tree.grow(connection, most=MOST_RECORDS)
-        if growth is None:
-            return False
-        checkpoint = notes.Checkpoint(self._key.name, growth.size, growth.root)
-        signature = notes.sign_with(self._key, await self._keys.sign_checkpoint(checkpoint.text.encode()))
+            if growth is None:
+                return False
+            origins, _ = await tree.read_origins(connection, self._key)
+        key = origins.key_at(growth.size)
+        checkpoint = notes.Checkpoint(key.name, growth.size, growth.root)
+        signature = notes.sign_with(key, await self._keys.sign_checkpoint(checkpoint.text.encode()))
         async with self._pool.acquire() as connection:
             try:
                 await tree.save(connection, growth, str(notes.Note(checkpoint.text, (signature,))))
@@ -65,12 +68,23 @@ class Checkpointer:
             return
         if self._witness_size is None:
             self._witness_size = await tree.witnessed_size(self._pool)
+        note = notes.parse_note(newest.note)
+        await self._announce(notes.parse_checkpoint(note.text).origin)
         try:
             await self._offer(newest, old=self._witness_size)
         except WitnessElsewhere as elsewhere:
             if elsewhere.size > newest.size:
                 raise
             await self._offer(newest, old=elsewhere.size)
+
+    async def _announce(self, origin: str) -> None:
+        """A witness cosigns nothing under a new origin before it was shown what founded it."""
+        if self._witness is None or origin == self._key.name or origin in self._announced:
+            return
+        _, statements = await tree.read_origins(self._pool, self._key)
+        if origin in statements:
+            await self._witness.succeed(statements[origin])
+            self._announced.add(origin)
 
     async def _offer(self, newest: tree.StoredCheckpoint, *, old: int) -> None:
         if self._witness is None:

@@ -1,6 +1,6 @@
 """Errors of the audit log beside `pii_vault.errors.AuditUnavailable`."""
 
-from pii_vault.errors import AuditUnavailable
+from pii_vault.errors import AuditUnavailable, VaultError
 
 
 class AuditOutcomeUnknown(AuditUnavailable):
@@ -8,3 +8,24 @@ class AuditOutcomeUnknown(AuditUnavailable):
 
     Look before repeating it, or repeat it with the same idempotency key.
     """
+
+
+class NothingToExport(VaultError):
+    """The period holds no records. Look at its dates: times without an offset are UTC."""
+
+    status_code = 404
+    code = "nothing_to_export"
+
+
+class NotWitnessedYet(VaultError):
+    """The period's newest records are not witnessed yet. Wait some seconds, or export what is (--witnessed-only)."""
+
+    status_code = 409
+    code = "not_witnessed_yet"
+
+
+class OriginNotNeeded(VaultError):
+    """This log holds all that the witness saw, so it goes on under its own name. Nothing was changed."""
+
+    status_code = 409
+    code = "origin_not_needed"

@@ -119,6 +119,27 @@ def _perfect_parts(wanted: Range) -> Iterator[tuple[int, int]]:
         start += 1 << height
 
 
+def aligned_parts(wanted: Range) -> Iterator[tuple[int, int]]:
+    """Any range as complete subtrees (start, height) in order: what a reader needs of leaves it does not get."""
+    start, end = wanted
+    while start < end:
+        height = (end - start).bit_length() - 1
+        if start:
+            height = min(height, (start & -start).bit_length() - 1)
+        yield start, height
+        start += 1 << height
+
+
+def tiles_of_parts(parts: Iterable[tuple[int, int]]) -> set[Tile]:
+    """The tiles that `part_root` reads for these subtrees."""
+    return {_tile_of(start, height)[0] for start, height in parts}
+
+
+def part_root(part: tuple[int, int], tiles: Tiles) -> bytes:
+    """The root of one complete subtree (start, height)."""
+    return _perfect_hash(*part, tiles)
+
+
 def _tile_of(start: int, height: int) -> tuple[Tile, int, int]:
     """Where the hash of a complete subtree comes from: tile, place in it, number of hashes to combine."""
     level, rest = divmod(height, TILE_HEIGHT)

@@ -6,7 +6,9 @@ from datetime import datetime
 
 import asyncpg
 
+from pii_vault.audit import note as notes
 from pii_vault.audit import proof
+from pii_vault.audit.origin import Origins, open_succession
 
 _NEWEST = """
 SELECT size, root, note, signed_at, cosignature, cosigned_at FROM audit_checkpoint ORDER BY size DESC LIMIT 1
@@ -45,6 +47,15 @@ async def witnessed_size(connection: "asyncpg.Connection | asyncpg.Pool") -> int
     """The size of the newest checkpoint that bears a cosignature; 0 if there is none."""
     size = await connection.fetchval("SELECT max(size) FROM audit_checkpoint WHERE cosignature IS NOT NULL")
     return int(size or 0)
+
+
+async def read_origins(
+    connection: "asyncpg.Connection | asyncpg.Pool", log_key: notes.VerifierKey
+) -> tuple[Origins, dict[str, str]]:
+    """The origins of this log, and the statement that founded each but the first. Raises NoteError."""
+    rows = await connection.fetch("SELECT origin, statement FROM audit_origin ORDER BY number")
+    founded = [open_succession(notes.parse_note(row["statement"]), log_key) for row in rows]
+    return Origins(log_key, founded), {row["origin"]: row["statement"] for row in rows}
 
 
 async def read_tiles(

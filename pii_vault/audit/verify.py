@@ -4,7 +4,7 @@ Reads one snapshot through server-side cursors, so it needs the same memory for 
 the database: hashes are computed from the records' bytes, signatures are checked with the keys given by the caller.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +17,7 @@ from psycopg.rows import namedtuple_row
 from pii_vault.audit import note as notes
 from pii_vault.audit import proof
 from pii_vault.audit.checked_tree import CheckedCheckpoints, CheckedTiles
+from pii_vault.audit.origin import VERB, Origins, Succession, number_of, open_succession
 from pii_vault.audit.record import Detail, canonical_counts, parse_record
 
 MOST_PROBLEMS: Final = 100
@@ -32,6 +33,8 @@ _STRAY: Final = """
 SELECT d.idx FROM audit_detail AS d WHERE NOT EXISTS (SELECT FROM audit_log AS l WHERE l.idx = d.idx) LIMIT 10
 """
 
+_ORIGINS: Final = "SELECT number, origin, kept, statement FROM audit_origin ORDER BY number"
+
 Progress = Callable[[int, int], None]
 
 
@@ -44,13 +47,28 @@ class Problem:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class WitnessCopy:
+    """What the witness keeps of this log: cosigned checkpoints, and the statements of new origins."""
+
+    notes: Sequence[str] = ()
+    statements: Sequence[str] = ()
+
+
 @dataclass(slots=True)
 class Report:
-    """`witnessed` is the size of the newest checkpoint whose cosignature holds; the rest is not witnessed yet."""
+    """`witnessed` is the size of the newest checkpoint whose cosignature holds; the rest is not witnessed yet.
+
+    `compared` checkpoints of the witness's own copy were held against the records. `lost` witnessed records were given
+    up by restores, as the statements of the later origins say.
+    """
 
     records: int = 0
     checkpoints: int = 0
     witnessed: int = 0
+    compared: int = 0
+    origin: str = ""
+    lost: int = 0
     problems: list[Problem] = field(default_factory=list)
     suppressed: int = 0
 
@@ -75,6 +93,9 @@ class Report:
             "checkpoints": self.checkpoints,
             "witnessed": self.witnessed,
             "unwitnessed": self.unwitnessed,
+            "compared": self.compared,
+            "origin": self.origin,
+            "lost": self.lost,
             "problems": [{"kind": each.kind, "at": each.at, "detail": each.detail} for each in self.problems],
             "suppressed": self.suppressed,
         }
@@ -85,13 +106,14 @@ def verify_log(
     log_vkey: str,
     witness_vkey: str,
     *,
-    witness_note: str | None = None,
+    witness: WitnessCopy | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Verify the log of a vault database. Needs no more than SELECT on the audit tables.
 
-    `witness_note` is the newest checkpoint as the witness itself keeps it: with it, a log from which both the newest
-    records and their checkpoints were deleted is found out too. `progress` is called with records done and expected.
+    `witness` is what the witness itself keeps: with it, a log from which both the newest records and their checkpoints
+    were deleted, or whose whole history was written anew, is found out too. `progress` is called with records done
+    and expected.
 
     Raises:
         notes.NoteError: one of the given keys is malformed.
@@ -102,13 +124,61 @@ def verify_log(
     with psycopg.connect(database_url, row_factory=namedtuple_row) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
+        founded = _successions(connection, report, log_key)
+        origins = Origins(log_key, founded)
+        report.origin, report.lost = origins.newest, origins.lost
         with closing(
-            CheckedCheckpoints(connection, report.add, log_key=log_key, witness_key=witness_key)
+            CheckedCheckpoints(connection, report.add, log_key=log_key, witness_key=witness_key, known=origins)
         ) as checkpoints:
-            checkpoints.expect(witness_note)
+            if witness is not None:
+                checkpoints.expect(witness.notes)
+                _compare_origins(report, founded, witness, log_key)
             _Walk(connection, report, checkpoints, progress).run()
-    report.checkpoints, report.witnessed = checkpoints.count, checkpoints.witnessed
+    report.checkpoints, report.witnessed, report.compared = (
+        checkpoints.count,
+        checkpoints.witnessed,
+        checkpoints.compared,
+    )
     return report
+
+
+def _successions(connection: "psycopg.Connection[Any]", report: Report, log_key: notes.VerifierKey) -> list[Succession]:
+    """The statements that hold: signed, and each told by the record with which its origin begins."""
+    found = []
+    for row in connection.execute(_ORIGINS):
+        try:
+            said = open_succession(notes.parse_note(row.statement), log_key)
+        except notes.NoteError as error:
+            report.add("origin_statement", row.kept, f"the statement of an origin does not verify: {error}")
+            continue
+        record = connection.execute("SELECT record FROM audit_log WHERE idx = %s", (said.kept,), binary=True).fetchone()
+        if (said.origin, said.kept) != (row.origin, row.kept) or not _tells(record, said):
+            report.add("origin_record", row.kept, "no record of the log founds this origin")
+            continue
+        found.append(said)
+    return found
+
+
+def _tells(row: Any, said: Succession) -> bool:
+    try:
+        record = parse_record(row.record) if row is not None else None
+    except msgspec.MsgspecError:
+        return False
+    return record is not None and (record.verb, record.request) == (VERB, said.digest)
+
+
+def _compare_origins(
+    report: Report, founded: list[Succession], witness: WitnessCopy, log_key: notes.VerifierKey
+) -> None:
+    """The newest origin that the witness accepted is one of this log's, by the very same statement."""
+    try:
+        accepted = [open_succession(notes.parse_note(text), log_key) for text in witness.statements]
+    except notes.NoteError as error:
+        report.add("witness_note", None, f"a statement that the witness keeps does not verify: {error}")
+        return
+    newest = max(accepted, key=lambda each: number_of(each.origin, log=log_key.name), default=None)
+    if newest is not None and newest not in founded and not any(newest.origin == each.after for each in founded):
+        report.add("witness_fork", newest.kept, "the witness accepted a new origin that this log does not know")
 
 
 class _Walk:

@@ -12,6 +12,7 @@ logger = logging.getLogger(__name__)
 
 SIZE_TYPE: Final = "text/x.tlog.size"
 PATH: Final = "/witness/add-checkpoint"
+ORIGIN_PATH: Final = "/witness/new-origin"
 
 
 class WitnessSilent(Exception):
@@ -57,6 +58,21 @@ class WitnessClient:
             return self._read(response, checkpoint)
         except notes.NoteError as error:
             raise WitnessRefuses(f"its answer cannot be used: {error}") from error
+
+    async def succeed(self, statement: str) -> None:
+        """Show the statement that founded a new origin; showing it again does nothing.
+
+        Raises:
+            WitnessRefuses, WitnessSilent.
+        """
+        try:
+            response = await self._client.post(ORIGIN_PATH, content=statement.encode())
+        except httpx.HTTPError as error:
+            raise WitnessSilent(type(error).__name__) from error
+        if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
+            raise WitnessSilent(str(response.status_code))
+        if not response.is_success:
+            raise WitnessRefuses(f"status {response.status_code} to a new origin")
 
     def _read(self, response: httpx.Response, checkpoint: notes.Note) -> notes.Signature:
         if response.status_code == httpx.codes.OK:

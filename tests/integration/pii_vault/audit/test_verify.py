@@ -11,7 +11,7 @@ import pytest
 from pii_vault.audit import note as notes
 from pii_vault.audit import proof
 from pii_vault.audit.log import AuditCommitter
-from pii_vault.audit.verify import Report, verify_log
+from pii_vault.audit.verify import Report, WitnessCopy, verify_log
 from pii_vault.core import primitives
 from tests.integration.pii_vault.audit.support import (
     LOG_KEY,
@@ -52,7 +52,8 @@ async def check(
 
     def run(witness_note: str | None = None) -> "asyncio.Future[Report]":
         def verify() -> Report:
-            return verify_log(vault_database.runtime_url, str(LOG_KEY), str(WITNESS_KEY), witness_note=witness_note)
+            copy = None if witness_note is None else WitnessCopy((witness_note,))
+            return verify_log(vault_database.runtime_url, str(LOG_KEY), str(WITNESS_KEY), witness=copy)
 
         return asyncio.get_running_loop().run_in_executor(None, verify)
 
@@ -111,6 +112,9 @@ async def test_an_untouched_log_holds(check: Check) -> None:
         "checkpoints": 3,
         "witnessed": WITNESSED,
         "unwitnessed": 10,
+        "compared": 0,
+        "origin": "vault.test/audit",
+        "lost": 0,
         "problems": [],
         "suppressed": 0,
     }
