@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import os
 import re
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -34,14 +35,15 @@ class LocalFileStore:
                 async for piece in pieces:
                     buffer += piece
                     if len(buffer) >= PIECE_BYTES:
-                        written += await _disk(lambda full=bytes(buffer): file.write(full))  # type: ignore[misc]
+                        written += await _disk(functools.partial(file.write, bytes(buffer)))
                         buffer.clear()
                 written += await _disk(lambda: file.write(bytes(buffer)))
                 await _disk(lambda: _settle(file, part, path))
             finally:
                 file.close()
         except BaseException:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink()
             raise
         return written
 
@@ -56,7 +58,7 @@ class LocalFileStore:
             await _disk(lambda: file.seek(start))
             left = stop - start
             while left:
-                piece = await _disk(lambda most=min(left, PIECE_BYTES): file.read(most))  # type: ignore[misc]
+                piece = await _disk(functools.partial(file.read, min(left, PIECE_BYTES)))
                 if not piece:
                     return
                 left -= len(piece)

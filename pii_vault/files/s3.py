@@ -118,9 +118,7 @@ class S3FileStore:
     def _place(self, name: str) -> "Mapping[str, str]":
         return {"Bucket": self._bucket, "Key": self._prefix + name}
 
-    async def _part(
-        self, place: "Mapping[str, str]", upload: str, number: int, body: bytes
-    ) -> "Mapping[str, object]":
+    async def _part(self, place: "Mapping[str, str]", upload: str, number: int, body: bytes) -> "Mapping[str, object]":
         done = await _call(self._client.upload_part(**place, UploadId=upload, PartNumber=number, Body=body))
         return {"PartNumber": number, "ETag": done["ETag"]}
 
