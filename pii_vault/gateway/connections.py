@@ -13,6 +13,7 @@ from pii_vault.core.primitives import AesGcmCipher, derive_key
 from pii_vault.core.tokens import new_id
 from pii_vault.gateway.errors import UnknownConnection, UnknownTenant
 from pii_vault.gateway.port import Connector
+from pii_vault.keys.contexts import connection_context
 from pii_vault.keys.service import KeyService, WrappedKey
 
 SECRET_BYTES: Final = 32
@@ -62,10 +63,6 @@ class NewConnection:
     secret: str = field(repr=False)
 
 
-def _context(connection: str) -> bytes:
-    return b"gateway secret\0" + connection.encode()
-
-
 def _place(tenant_key: int, connection: str) -> bytes:
     return b"larets gateway secret\0" + tenant_key.to_bytes(4, "big") + connection.encode()
 
@@ -85,7 +82,7 @@ async def connect(owner_url: str, keys: KeyService, connector: Connector, *, ten
         tenant_key = await acquired.fetchval(TENANT, tenant)
         if tenant_key is None:
             raise UnknownTenant
-        [(dek, wrapped)] = await keys.generate(tenant, [_context(connection)])
+        [(dek, wrapped)] = await keys.generate(tenant, [connection_context(connection)])
         sealed = seal(AesGcmCipher(dek), secret.encode(), aad=_place(tenant_key, connection))
         kinds, codes = zip(*connector.seed, strict=True) if connector.seed else ((), ())
         await acquired.execute(
@@ -142,7 +139,7 @@ class Connections:
             self._opened.move_to_end(row["sealed"])
             return known
         wrapped = WrappedKey(row["kek_version"], row["wrapped"])
-        [dek] = await self._keys.unwrap(tenant, [(_context(connection), wrapped)])
+        [dek] = await self._keys.unwrap(tenant, [(connection_context(connection), wrapped)])
         secret = open_sealed(AesGcmCipher(dek), row["sealed"], aad=_place(row["tenant_key"], connection))
         opened = (secret, derive_key(secret, b"larets gateway delivery"))
         self._opened[row["sealed"]] = opened

@@ -21,10 +21,10 @@ from pii_vault.core.envelope import open_sealed, seal
 from pii_vault.core.primitives import AesGcmCipher, derive_key, keyed_hash
 from pii_vault.errors import TenantKeyExists
 from pii_vault.identity.models import IdentityKey
+from pii_vault.keys.contexts import IDENTITY_CONTEXT, IDENTITY_TENANT
 from pii_vault.keys.service import KeyService, WrappedKey
 
-KEY_TENANT: Final = "larets-identity"
-_CONTEXT: Final = b"larets identity key v1"
+KEY_TENANT: Final = IDENTITY_TENANT
 
 
 class IdentityKeys:
@@ -91,9 +91,9 @@ async def load_identity_keys(service: KeyService, sessions: sessionmaker[Session
         # It exists when an earlier start was interrupted between the two steps, or another process is at it.
         with contextlib.suppress(TenantKeyExists):
             await service.create_tenant(KEY_TENANT)
-        [(_, wrapped)] = await service.generate(KEY_TENANT, [_CONTEXT])
+        [(_, wrapped)] = await service.generate(KEY_TENANT, [IDENTITY_CONTEXT])
         stored = await run_in_threadpool(_write_first, sessions, wrapped)
-    [master] = await service.unwrap(KEY_TENANT, [(_CONTEXT, stored)])
+    [master] = await service.unwrap(KEY_TENANT, [(IDENTITY_CONTEXT, stored)])
     return IdentityKeys(master)
 
 

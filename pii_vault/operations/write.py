@@ -170,7 +170,8 @@ async def commit(vault: Vault, entry: AuditEntry, act: Act) -> None:
     """
     try:
         await vault.audit.commit(entry, apply=act.write)
-    except asyncpg.UniqueViolationError as error:
+    except (asyncpg.UniqueViolationError, asyncpg.ObjectNotInPrerequisiteStateError) as error:
+        # Somebody was first; or the KEK that the new keys lie under was given up meanwhile (0005_keys.py).
         raise PlanOutdatedError from error
     except asyncpg.PostgresError as error:
         raise StoreUnavailable from error
