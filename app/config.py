@@ -4,17 +4,21 @@ Nothing has a default that weakens: an unknown environment, a missing path or an
 `test` stops the process with a message that names the setting.
 """
 
+import os
 from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 Environment = Literal["dev", "test", "staging", "production"]
 
 
 class AppSettings(BaseSettings):
-    """See the field descriptions; a checkpoint's public key may be given as text or as the path of a file."""
+    """See the field descriptions; a checkpoint's public key may be given as text or as the path of a file.
+
+    A setting may also be a file of its name (`larets_app_database_url`) in the folder that `LARETS_SECRETS_DIR` names.
+    """
 
     model_config = SettingsConfigDict(env_prefix="LARETS_APP_", extra="forbid", frozen=True, populate_by_name=True)
 
@@ -42,6 +46,20 @@ class AppSettings(BaseSettings):
     witness_key_file: Path
     checkpoint_public_key: str
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get("LARETS_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, folder),) if folder else ()
+        return (init_settings, env_settings, *files)
 
     @property
     def relaxed_transport(self) -> bool:

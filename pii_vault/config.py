@@ -3,19 +3,30 @@
 An unknown environment, a missing key or a weakening that was not asked for stops the process here.
 """
 
+import os
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
 from pydantic import AliasChoices, Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 Environment = Literal["dev", "test", "staging", "production"]
 LOCAL: tuple[Environment, ...] = ("dev", "test")
 
 
 class VaultSettings(BaseSettings):
-    """`LARETS_ENV` and `LARETS_VAULT_*`. Nothing secret has a default, and neither has the environment."""
+    """`LARETS_ENV` and `LARETS_VAULT_*`. Nothing secret has a default, and neither has the environment.
+
+    A setting may also be a file of its name (`larets_vault_database_url`) in the folder `LARETS_SECRETS_DIR` names:
+    what is secret then stands in no environment.
+    """
 
     model_config = SettingsConfigDict(env_prefix="LARETS_VAULT_", extra="ignore", frozen=True)
 
@@ -45,6 +56,20 @@ class VaultSettings(BaseSettings):
     witness_public_key: str = ""
     checkpoint_seconds: float = Field(default=2.0, gt=0, le=300)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        del dotenv_settings, file_secret_settings
+        folder = os.environ.get("LARETS_SECRETS_DIR")
+        files = (SecretsSettingsSource(settings_cls, folder),) if folder else ()
+        return (init_settings, env_settings, *files)
 
     @property
     def is_local(self) -> bool:

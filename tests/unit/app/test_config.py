@@ -70,3 +70,10 @@ def test_settings_come_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_the_database_address_names_the_driver() -> None:
     assert database_address("postgresql://u@h/postgresql") == "postgresql+psycopg://u@h/postgresql"
+
+
+def test_what_is_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "larets_app_database_url").write_text("postgresql://u:from-file@db/app")
+    monkeypatch.setenv("LARETS_SECRETS_DIR", str(tmp_path))
+    rest = {name: value for name, value in GOOD.items() if name != "database_url"}
+    assert "from-file" in AppSettings(**rest).database_url

@@ -1,5 +1,7 @@
 """Settings: nothing secret by default, nothing weak outside dev, no value in a complaint."""
 
+from pathlib import Path
+
 import pytest
 
 from pii_vault.config import SettingsProblem, VaultSettings, load_settings
@@ -68,3 +70,15 @@ def test_a_complaint_repeats_no_value(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(SettingsProblem) as caught:
         load(monkeypatch, "production", workers=PASSWORD, crm_origin=None)
     assert PASSWORD not in f"{caught.value}{caught.value.__cause__!r}"
+
+
+def test_what_is_secret_may_be_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "larets_vault_database_url").write_text("postgresql://u:from-file@db/vault")
+    monkeypatch.setenv("LARETS_SECRETS_DIR", str(tmp_path))
+    assert "from-file" in load(monkeypatch, "production", database_url=None).database_url
+
+
+def test_a_folder_without_the_file_leaves_the_setting_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("LARETS_SECRETS_DIR", str(tmp_path))
+    with pytest.raises(SettingsProblem, match="database_url"):
+        load(monkeypatch, "production", database_url=None)
