@@ -18,6 +18,7 @@ from pii_vault.keys.service import KeyService
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
 from pii_vault.operations.rows import RowLoader
+from pii_vault.rights.documents import load_documents
 from pii_vault.rights.retention import load_retention
 from pii_vault.vault import Vault, utc_now
 
@@ -55,6 +56,7 @@ async def open_vault(
     hash_key = await keys.audit_key()
     pool = await store.create_pool(database_url, size=pool_size)
     audit = AuditCommitter(pool, hash_key=hash_key)
+    rows = RowLoader(pool)
     await audit.start()
     try:
         yield Vault(
@@ -65,14 +67,16 @@ async def open_vault(
             purposes={purpose.id: purpose.title for purpose in matrix.purposes.values()},
             audit=audit,
             deks=DekCache(DEK_CACHE_ITEMS, DEK_CACHE_SECONDS),
-            rows=RowLoader(pool),
+            rows=rows,
             index_keys=IndexKeys(keys),
             tenants=Tenants(pool),
             budgets=budgets,
             consents=consents,
             retention=load_retention(policies / "retention.yaml", classes=matrix.classes),
+            documents=load_documents(policies / "documents"),
             clock=clock,
         )
     finally:
         await audit.stop()
+        await rows.close()
         await pool.close()

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from pii_vault.operations.budget import Budgets
     from pii_vault.operations.caches import IndexKeys, Tenants
     from pii_vault.operations.rows import RowLoader
+    from pii_vault.rights.documents import Documents
     from pii_vault.rights.retention import Retention
 
 
@@ -50,4 +51,5 @@ class Vault:
     budgets: "Budgets"
     consents: "ConsentRegister"
     retention: "Retention"
+    documents: "Documents"
     clock: Callable[[], datetime] = field(default=utc_now)

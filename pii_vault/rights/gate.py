@@ -1,0 +1,103 @@
+"""Nothing is served by a database that was restored and not yet brought up to the erasure journal.
+
+The gate looks at start, before the first request, and every few seconds after: a backup may be put under a vault that
+runs. While it is shut every request but the liveness probe gets 503, and the worker's duties rest.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final, Literal
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from pii_vault.errors import StoreUnavailable, VaultError
+from pii_vault.problems import problem
+from pii_vault.rights.errors import JournalBroken, RestorePending
+from pii_vault.rights.journal import ErasureJournal
+from pii_vault.rights.restore import NEWEST, compare, replay
+from pii_vault.vault import Vault
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS: Final = 2.0
+LIVENESS: Final = "/healthz"
+Replay = Literal["manual", "automatic"]
+
+
+class RestoreGate:
+    """`shut` is the error to answer with, or None while the vault may serve."""
+
+    def __init__(self, vault: Vault, journal: ErasureJournal, *, replay: Replay = "manual") -> None:
+        self.shut: VaultError | None = StoreUnavailable()  # until it was looked at
+        self._open = asyncio.Event()
+        self._vault = vault
+        self._journal = journal
+        self._replay = replay
+
+    async def look(self, *, whole: bool = False) -> bool:
+        """Opens or shuts; whether it is open now. A database that is away changes nothing.
+
+        A shut gate, and `whole`, look at every line of the journal; else the newest lines tell.
+        """
+        newest = None if whole or self.shut is not None else NEWEST
+        try:
+            standing = await compare(self._vault.pool, self._journal, newest=newest)
+            if standing.pending and self._replay == "automatic":
+                await replay(self._vault, self._journal)
+                standing = await compare(self._vault.pool, self._journal)
+        except JournalBroken as error:
+            self._turn(error)
+        except StoreUnavailable:
+            pass
+        except VaultError as error:
+            logger.warning("the erasure journal cannot be replayed now: %s", error.code)
+        else:
+            self._turn(RestorePending() if standing.pending else None)
+        return self.shut is None
+
+    def _turn(self, shut: VaultError | None) -> None:
+        if type(shut) is not type(self.shut):
+            if shut is not None:
+                logger.error("nothing is served: %s", shut.detail)
+            else:
+                logger.info("the database is up to the erasure journal: serving")
+        self.shut = shut
+        if shut is None:
+            self._open.set()
+        else:
+            self._open.clear()
+
+    async def opened(self) -> None:
+        """Waits until the gate is open."""
+        await self._open.wait()
+
+    async def run(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self.look()
+
+    def before(self, app: ASGIApp) -> ASGIApp:
+        """The application behind the gate."""
+
+        async def gated(scope: Scope, receive: Receive, send: Send) -> None:
+            if self.shut is None or scope["type"] != "http" or scope["path"] == LIVENESS:
+                await app(scope, receive, send)
+            else:
+                await problem(self.shut)(scope, receive, send)
+
+        return gated
+
+
+@asynccontextmanager
+async def watching(vault: Vault, journal: ErasureJournal, *, replay: Replay = "manual") -> AsyncIterator[RestoreGate]:
+    """A gate that has looked once and goes on looking."""
+    gate = RestoreGate(vault, journal, replay=replay)
+    await gate.look(whole=True)
+    task = asyncio.create_task(gate.run())
+    try:
+        yield gate
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
