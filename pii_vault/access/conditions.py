@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Literal
 
-ConditionKind = Literal["second_factor", "consent", "blocked", "hour", "contour"]
+ConditionKind = Literal["second_factor", "consent", "blocked", "hour", "contour", "break_glass"]
 NEVER_MINUTES = 2**31  # the age of a second factor that was never given
 MOSCOW = timezone(timedelta(hours=3))
 _MINUTE = timedelta(minutes=1)
@@ -14,9 +14,13 @@ _ON_SUBJECT = frozenset(("consent", "blocked"))
 
 @dataclass(frozen=True, slots=True)
 class RequestFacts:
-    """What is known of a request besides its principal."""
+    """What is known of a request besides its principal.
+
+    `break_glass`: a second person has just opened this purpose and class to this principal, and the time is not up.
+    """
 
     now: datetime
+    break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,7 @@ class Facts:
     contour: str
     consent: bool
     blocked: bool
+    break_glass: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Condition:
     blocked        the subject's processing is blocked
     hour           Moscow time is `value` o'clock or later
     contour        the caller stands in the contour `value`
+    break_glass    a second person opened this purpose and class to the caller for a short time
     """
 
     kind: ConditionKind
@@ -80,6 +86,8 @@ class Condition:
                 return facts.hour >= int(self.value)
             case "contour":
                 return facts.contour == self.value
+            case "break_glass":
+                return facts.break_glass
 
 
 _TEXTS: dict[tuple[ConditionKind, bool], tuple[str, str]] = {
@@ -96,6 +104,8 @@ _TEXTS: dict[tuple[ConditionKind, bool], tuple[str, str]] = {
     ("hour", False): ("до {}:00 по Москве", "before {}:00 Moscow time"),
     ("contour", True): ("из контура {}", "from the {} contour"),
     ("contour", False): ("не из контура {}", "not from the {} contour"),
+    ("break_glass", True): ("чрезвычайный доступ открыт вторым человеком", "break-glass opened by a second person"),
+    ("break_glass", False): ("без чрезвычайного доступа", "without break-glass"),
 }
 
 

@@ -1,6 +1,6 @@
 """Cedar expressions → the closed language of the matrix, or a refusal. Pure.
 
-The language: membership of role, purpose and class, the five conditions of `conditions.py`, and, or, not.
+The language: membership of role, purpose and class, the six conditions of `conditions.py`, and, or, not.
 An expression becomes a list of alternatives, each a list of tests that must all hold.
 """
 
@@ -9,17 +9,17 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal
 
-from pii_vault.access.conditions import Condition
+from pii_vault.access.conditions import Condition, ConditionKind
 from pii_vault.errors import PolicyError
 
 Dimension = Literal["role", "purpose", "class"]
 MAX_ALTERNATIVES = 64
 HOURS = 24
 _ENTITY_OF: dict[Dimension, str] = {"role": "Role", "purpose": "Purpose", "class": "Class"}
-_FLAGS = ("consent", "blocked")
+_FLAGS: dict[str, ConditionKind] = {"consent": "consent", "blocked": "blocked", "break_glass": "break_glass"}
 _CLOSED_LIST = (
     "principal in roles, resource in classes, context.purpose in purposes, "
-    "context.second_factor_minutes <= N, context.consent, context.blocked, "
+    "context.second_factor_minutes <= N, context.consent, context.blocked, context.break_glass, "
     'context.hour >= N or < N, context.contour == "private" or "public"'
 )
 
@@ -62,7 +62,7 @@ def _test(operator: str, operand: Any, *, positive: bool) -> Test:
     if operator == ".":
         flag = _context_attribute({".": operand})
         if flag in _FLAGS:
-            return Condition("consent" if flag == "consent" else "blocked", holds=positive)
+            return Condition(_FLAGS[flag], holds=positive)
     elif isinstance(operand, Mapping) and {"left", "right"} <= set(operand):
         dimension = _dimension(operand["left"])
         if dimension is not None:

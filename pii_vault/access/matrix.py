@@ -124,15 +124,17 @@ class Matrix:
             self._ages[min(bisect_left(self._ages, minutes), len(self._ages) - 1)],
             moscow_hour(request.now),
             principal.contour,
+            request.break_glass,
         )
 
-    def _decide(
+    def _decide(  # noqa: PLR0917  places of the memory's key
         self,
         who: tuple[str, tuple[str, ...]],
         asked: tuple[str, str, str],
         minutes: int,
         hour: int,
         contour: str,
+        break_glass: bool,  # noqa: FBT001
     ) -> Decision:
         kind, held = who
         roles = [role for role in held if role in self.roles and self.roles[role].kind == kind]
@@ -140,7 +142,7 @@ class Matrix:
         action = asked[2]
         rulings: dict[SubjectFacts, Ruling] = {}
         for subject in _SUBJECTS:
-            facts = Facts(minutes, hour, contour, subject.consent, subject.blocked)
+            facts = Facts(minutes, hour, contour, subject.consent, subject.blocked, break_glass)
             if action == "reveal":
                 rulings[subject] = judge_with_mask(rules, mask, facts=facts)
             else:

@@ -155,6 +155,6 @@ async def counts(pool: asyncpg.Pool, *, tenant: str, since: datetime) -> list[Ve
     return [VerbCount(*row) for row in await pool.fetch(_COUNTS, tenant, since)]
 
 
-async def witness_lag(pool: asyncpg.Pool) -> WitnessLag:
+async def witness_lag(pool: "asyncpg.Pool | asyncpg.Connection") -> WitnessLag:
     row = await pool.fetchrow(_LAG)
     return WitnessLag(row["records"], row["seconds"])

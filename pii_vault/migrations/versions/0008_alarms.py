@@ -46,12 +46,13 @@ CREATE TABLE alarm (
     principal_kind text NOT NULL,
     principal text NOT NULL,
     hour timestamptz NOT NULL,
+    step smallint NOT NULL,
     counts jsonb NOT NULL,
     raised timestamptz NOT NULL DEFAULT now(),
     acknowledged timestamptz,
     acknowledged_by text,
     note text CHECK (length(note) BETWEEN 1 AND 500),
-    UNIQUE (tenant, kind, principal_kind, principal, hour),
+    UNIQUE (tenant, kind, principal_kind, principal, hour, step),
     CHECK ((acknowledged IS NULL) = (acknowledged_by IS NULL))
 );
 CREATE INDEX alarm_open ON alarm (kind) WHERE acknowledged IS NULL;
@@ -85,7 +86,8 @@ COMMENTS = {
     "alarm_state.next_idx": "the first audit record that the alarms have not looked at yet",
     "alarm_activity.persons": "persons of whom a value was shown, by acts: the same person counts again",
     "alarm_activity.misses": "searches that found nobody",
-    "alarm.hour": "the hour of the acts that raised it; one alarm a kind, principal and hour",
+    "alarm.hour": "the hour of the acts that raised it",
+    "alarm.step": "how many times the threshold was doubled: each doubling is an alarm of its own",
     "alarm.counts": "figures of the rule: what was seen, what is usual, where the threshold lies",
     "alarm.note": "what the officer who acknowledged it found out; no personal datum is accepted in it",
     "break_glass.decided_by": "another person than who asked",

@@ -26,6 +26,7 @@ class Case(BaseModel):
     blocked: bool = False
     hour: int = 12
     contour: Literal["private", "public"] = "private"
+    break_glass: bool = False
 
     @property
     def place(self) -> tuple[str, str, str]:
@@ -33,7 +34,7 @@ class Case(BaseModel):
 
     @property
     def facts(self) -> Facts:
-        return Facts(self.second_factor_minutes, self.hour, self.contour, self.consent, self.blocked)
+        return Facts(self.second_factor_minutes, self.hour, self.contour, self.consent, self.blocked, self.break_glass)
 
     def __str__(self) -> str:
         return f"{self.policy}-{self.who}-{self.purpose}-{self.class_id}-{self.action}-{self.expect}"

@@ -51,6 +51,7 @@ class Engine:
             "contour": ["private", "public"],
             "consent": [True, False],
             "blocked": [True, False],
+            "break_glass": [False, True],
         }
         for name, values in choices.items():
             if name not in attributes:

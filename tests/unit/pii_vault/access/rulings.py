@@ -24,7 +24,7 @@ def principal(roles: Sequence[str], kind: str, facts: Facts) -> tuple[Principal,
             contour=cast("Literal['private', 'public']", facts.contour),
             second_factor_at=None if never else now - timedelta(minutes=facts.second_factor_minutes),
         ),
-        RequestFacts(now),
+        RequestFacts(now, break_glass=facts.break_glass),
     )
 
 
