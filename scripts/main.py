@@ -29,10 +29,11 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
     "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
+    "env": ("scripts.env.command", "both halves on their clusters: check, plan, apply, drift, …"),
     "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
 }
 # Commands that need the packages of the tests: `make up` alone does not install them.
-CHECKS: Final = frozenset({"leakcheck", "bench"})
+CHECKS: Final = frozenset({"env", "leakcheck", "bench"})
 # By name, so that no driver is imported for an error that did not happen.
 AWAY: Final = frozenset({"OperationalError", "TransportError", "StoreUnavailable", "ConnectionError"})
 

@@ -1,0 +1,202 @@
+"""What must hold before a contour can be deployed, each told with what to do. Looks only; changes nothing."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+from infra import contract, pki
+from infra.errors import DeployProblem
+from infra.render import render_all
+from scripts.env.cost import asked_for
+from scripts.env.environment import Environment
+from scripts.env.errors import EnvProblem, WrongCluster
+from scripts.env.kube import Cluster
+from scripts.env.plugins import plugin_version, provider_kind
+from scripts.tools.pulumi import VERSION
+from scripts.tools.tool import BIN
+
+OLDEST: Final = (1, 30)  # ValidatingAdmissionPolicy is stable from here on
+SKEW: Final = 60.0
+VERBS: Final = ("get", "create", "patch", "delete")
+DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    name: str
+    ok: bool
+    told: str
+    hint: str = ""
+
+
+def check_all(environment: Environment) -> Iterator[Checked]:
+    """Every check that can be made; those of the cluster end with the first that makes the others pointless."""
+    manifests = render_all(environment.settings)
+    yield from _local(environment)
+    try:
+        cluster = environment.connect()
+        yield _version(cluster, environment)
+        environment.cluster()
+    except WrongCluster as error:
+        yield Checked("cluster", False, str(error), error.hint)
+        return
+    except EnvProblem as error:
+        yield Checked("reachable", False, str(error), error.hint)
+        return
+    yield Checked("cluster", True, "is the one the settings name")
+    yield _clock(cluster)
+    for check in (_kinds, _rights, _capacity, _quotas, _storage, _classes):
+        yield check(cluster, manifests, environment)
+
+
+def _local(environment: Environment) -> Iterator[Checked]:
+    engine = (BIN / "pulumi").exists()
+    yield Checked(
+        "engine", engine, f"Pulumi {VERSION}" if engine else "is not here", "" if engine else "run `make tools`"
+    )
+    kind = provider_kind(environment.contour)
+    hint = f"the genuine plugin v{plugin_version()} is not installed; `larets env plan` says how to get it"
+    yield Checked("provider", kind != "absent", kind, "" if kind == "genuine" else hint)
+    yield Checked("hosts", True, "are of one site")  # else the settings would not have been read
+    yield _told("contract", lambda: _contract(environment))
+    yield _told("certificates", lambda: _certificates(environment))
+
+
+def _told(name: str, check: Callable[[], str]) -> Checked:
+    try:
+        return Checked(name, True, check())
+    except DeployProblem as error:
+        return Checked(name, False, error.detail, error.hint)
+
+
+def _contract(environment: Environment) -> str:
+    facts = contract.accepted(environment.settings, now=datetime.now(UTC))
+    return f"of the {facts.contour} contour is accepted" if facts else "not accepted yet: the link stays closed"
+
+
+def _certificates(environment: Environment) -> str:
+    now, looked = datetime.now(UTC), 0
+    for engine in environment.engines:
+        for name, value in engine.plain_values().items():
+            if name.endswith("-crt"):
+                pki.check(value, name, now=now)
+                looked += 1
+    return f"{looked} are in force" if looked else "none made yet"
+
+
+def _version(cluster: Cluster, environment: Environment) -> Checked:
+    said = cluster.request("GET", "/version")
+    major, minor = int(said["major"]), int("".join(filter(str.isdigit, said["minor"])))
+    wanted = tuple(int(part) for part in environment.settings.cluster.kubernetes.split("."))
+    told = f"Kubernetes {major}.{minor}"
+    if (major, minor) < OLDEST:
+        return Checked("version", False, f"{told} is too old", f"{OLDEST[0]}.{OLDEST[1]} is the oldest that will do")
+    if (major, minor) < wanted:
+        return Checked(
+            "version", False, f"{told}, and the settings say {wanted[0]}.{wanted[1]}", "correct the settings"
+        )
+    return Checked("version", True, told)
+
+
+def _clock(cluster: Cluster) -> Checked:
+    skew = abs(parsedate_to_datetime(cluster.date()).timestamp() - time.time())
+    hint = "" if skew < SKEW else "set both clocks by one time server: certificates and tokens depend on them"
+    return Checked("clock", skew < SKEW, f"{skew:.0f} s apart from the cluster's", hint)
+
+
+def _kinds(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    del environment
+    lacking = set()
+    for api_version, kind in {(one["apiVersion"], one["kind"]) for one in manifests}:
+        try:
+            cluster.where(api_version, kind)
+        except EnvProblem:
+            lacking.add(f"{kind} ({api_version})")
+    told = f"the cluster lacks {', '.join(sorted(lacking))}" if lacking else "all are known"
+    return Checked("crds", not lacking, told, "install the operators that bring them" if lacking else "")
+
+
+def _rights(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    del environment
+    wanted = set()
+    for one in manifests:
+        group = one["apiVersion"].rpartition("/")[0]
+        try:
+            kind = cluster.where(one["apiVersion"], one["kind"])
+        except EnvProblem:
+            continue  # told by the check of kinds
+        wanted.add((group, kind.plural, one["metadata"].get("namespace", "") if kind.namespaced else ""))
+    lacking = [
+        f"{verb} {resource}{f' in {place}' if place else ''}"
+        for group, resource, place in sorted(wanted)
+        for verb in VERBS
+        if not cluster.may(verb, group, resource, place)
+    ]
+    shown = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")  # noqa: PLR2004
+    told = f"may not {shown}" if lacking else f"{len(wanted) * len(VERBS)} are granted"
+    return Checked("rights", not lacking, told, "have them granted to this account" if lacking else "")
+
+
+def _capacity(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    del environment
+    nodes = cluster.request("GET", "/api/v1/nodes")["items"]
+    there = asked_for([{"kind": "Node", "status": node["status"]} for node in nodes])
+    return _enough("capacity", asked_for(manifests), there, "the nodes have", "add nodes, or lower `sizes`")
+
+
+def _quotas(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    """The quotas in force, and those the platform stack will bring."""
+    del environment
+    there = cluster.request("GET", "/api/v1/resourcequotas")["items"]
+    for quota in [*there, *(one for one in manifests if one["kind"] == "ResourceQuota")]:
+        place = quota["metadata"]["namespace"]
+        inside = [one for one in manifests if one["metadata"].get("namespace") == place]
+        told = _enough(
+            "quotas",
+            asked_for(inside),
+            asked_for([{"kind": "ResourceQuota", **quota}]),
+            f"the quota of {place} allows",
+            f"raise the quota of namespace {place}, or lower `sizes`",
+        )
+        if not told.ok:
+            return told
+    return Checked("quotas", True, "are large enough")
+
+
+def _enough(name: str, asked: Mapping[str, Any], there: Mapping[str, Any], who: str, hint: str) -> Checked:
+    for line in ("cpu", "memory"):
+        if there[line] and asked[line] > there[line]:
+            return Checked(name, False, f"{asked[line]} {line} are asked for and {who} {there[line]}", hint)
+    return Checked(name, True, f"{asked['cpu']} cores and {asked['memory']:.1f} GiB are asked for")
+
+
+def _storage(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    if not asked_for(manifests)["storage"]:
+        return Checked("storage class", True, "none is needed")
+    classes = cluster.request("GET", "/apis/storage.k8s.io/v1/storageclasses")["items"]
+    named = environment.settings.cluster.storage_class
+    defaults = [one for one in classes if (one["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
+    if named and named not in {one["metadata"]["name"] for one in classes}:
+        known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
+        return Checked("storage class", False, "the one of the settings is not there", f"there are: {known}")
+    if not named and not defaults:
+        return Checked("storage class", False, "no default class", "name one in `cluster.storage_class`")
+    return Checked("storage class", True, named or "the default one")
+
+
+def _classes(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
+    gateways = {one["spec"]["gatewayClassName"] for one in manifests if one["kind"] == "Gateway"}
+    for name in gateways:
+        if cluster.read(
+            {"apiVersion": "gateway.networking.k8s.io/v1", "kind": "GatewayClass", "metadata": {"name": name}}
+        ):
+            continue
+        return Checked("load balancer", False, f"there is no GatewayClass {name}", "install the gateway's controller")
+    balanced = [one for one in manifests if one["kind"] == "Service" and one["spec"].get("type") == "LoadBalancer"]
+    named = environment.settings.cluster.load_balancer_class
+    if balanced and not named:
+        return Checked("load balancer", True, "the cluster's default class", "name it in `cluster.load_balancer_class`")
+    return Checked("load balancer", True, named or "none is needed")

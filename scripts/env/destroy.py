@@ -1,0 +1,88 @@
+"""Removes a contour: the last stack first. Protected objects stay unless the administrator says that they go too."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from scripts.env.engine import Engine
+from scripts.env.environment import Environment
+from scripts.env.live import from_state, manifest_of
+from scripts.env.notary import KUBERNETES
+from scripts.env.plan import STATEFUL
+from scripts.env.verbs.status import ROLLED
+from scripts.voice import say
+
+
+@dataclass(frozen=True, slots=True)
+class Losses:
+    """What removal takes away; `data` names what holds data, and `protected` what stays without --with-data."""
+
+    objects: list[str]
+    data: list[str]
+    protected: list[str]
+
+
+def losses(environment: Environment) -> Losses:
+    objects, data, protected = [], [], []
+    for engine in environment.engines:
+        for resource in _objects(engine):
+            name = _spelt(resource)
+            objects.append(name)
+            if resource.get("protect"):
+                protected.append(name)
+            if resource["type"].rsplit(":", 1)[-1] in STATEFUL or resource.get("protect"):
+                data.append(name)
+    return Losses(objects, data, protected)
+
+
+def remove(environment: Environment, *, with_data: bool) -> dict[str, Any]:
+    """Destroys the stacks, the last first. With `with_data` also what the stacks protect and what their sets left."""
+    named = losses(environment)
+    leftovers = _claims(environment) if with_data else []
+    for engine in reversed(environment.engines):
+        if not engine.known:
+            continue
+        protected = [resource for resource in _objects(engine) if resource.get("protect")]
+        engine.unprotect()
+        say(f"  {environment.contour.side}: removing {engine.program.stack} …")
+        engine.destroy()
+        if with_data:
+            for resource in protected:
+                environment.cluster().delete(manifest_of(from_state(resource["inputs"])))
+    for claim in leftovers:
+        environment.cluster().delete(claim)
+    kept = [] if with_data else named.protected
+    return {"removed": len(named.objects) - len(kept), "kept": kept}
+
+
+def _claims(environment: Environment) -> list[dict[str, Any]]:
+    """Volumes that StatefulSets made for themselves: nobody else removes them."""
+    found = []
+    for engine in environment.engines:
+        for resource in _objects(engine):
+            manifest = manifest_of(from_state(resource["inputs"]))
+            if manifest["kind"] not in ROLLED or not manifest["spec"].get("volumeClaimTemplates"):
+                continue
+            place = manifest["metadata"]["namespace"]
+            listed = environment.cluster().request("GET", f"/api/v1/namespaces/{place}/persistentvolumeclaims")
+            for template in manifest["spec"]["volumeClaimTemplates"]:
+                prefix = f"{template['metadata']['name']}-{manifest['metadata']['name']}-"
+                found += [
+                    {
+                        "apiVersion": "v1",
+                        "kind": "PersistentVolumeClaim",
+                        "metadata": {"name": name, "namespace": place},
+                    }
+                    for item in listed["items"]
+                    if (name := item["metadata"]["name"]).startswith(prefix)
+                ]
+    return found
+
+
+def _objects(engine: Engine) -> list[dict[str, Any]]:
+    return [one for one in engine.exported().get("resources", []) if one["type"].startswith(KUBERNETES)]
+
+
+def _spelt(resource: dict[str, Any]) -> str:
+    meta = resource["inputs"]["metadata"]
+    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{resource['type'].rsplit(':', 1)[-1]} {place}{meta['name']}"

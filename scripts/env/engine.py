@@ -1,0 +1,338 @@
+"""The deployment engine, driven through its Automation API with programs that this very process serves.
+
+One `Engine` per stack of one contour: its own state folder, passphrase file and engine home; nothing of it is taken
+from the caller's environment.
+"""
+
+import os
+import signal
+import subprocess
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+from pulumi import automation
+from semver import VersionInfo
+
+from scripts.env.errors import EngineFailed, ForeignStep, Locked
+from scripts.env.notary import Notary
+from scripts.env.place import Contour
+from scripts.env.programs import Program
+from scripts.tools.pulumi import VERSION
+from scripts.tools.tool import BIN
+
+OnEvent = Callable[[automation.EngineEvent], None]
+
+NO_DEFAULTS: Final = {"pulumi:disable-default-providers": ["*"]}
+QUIET: Final = {
+    "PULUMI_SKIP_UPDATE_CHECK": "true",
+    "PULUMI_AUTOMATION_API_SKIP_VERSION_CHECK": "true",
+    "PULUMI_DISABLE_AUTOMATIC_PLUGIN_ACQUISITION": "true",
+    "PULUMI_DIY_BACKEND_DISABLE_CHECKPOINT_BACKUPS": "false",
+    "NO_COLOR": "1",
+}
+VALUES: Final = "larets:"
+# The caller's environment may name another backend, another passphrase or another cluster: none of it counts.
+FOREIGN: Final = ("PULUMI_", "KUBECONFIG", "KUBERNETES_")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the engine: what it does to which resource."""
+
+    urn: str
+    op: str
+    type: str
+    old: Mapping[str, Any]  # inputs before, secrets blinded
+    replaced: tuple[str, ...]  # paths that need a new object
+
+
+@dataclass(slots=True)
+class Run:
+    """What an engine's run did, or would do."""
+
+    steps: list[Step] = field(default_factory=list)
+    notary: Notary = field(default_factory=lambda: Notary(b""))
+    seconds: float = 0.0
+
+
+class Command(automation.PulumiCommand):
+    """The engine's program, which can be interrupted while it runs."""
+
+    def __init__(self) -> None:
+        path = BIN / "pulumi"
+        self.command = str(path) if path.exists() else "pulumi"
+        self.version = VersionInfo.parse(VERSION)
+        self._process: subprocess.Popen[str] | None = None
+
+    def interrupt(self) -> None:
+        """As by Ctrl-C: the steps under way end, no further one begins, the state is saved."""
+        if self._process is not None:
+            with suppress(ProcessLookupError):
+                self._process.send_signal(signal.SIGINT)
+
+    def feed(self, args: list[str], cwd: str, env: Mapping[str, str], text: str) -> None:
+        """A command with its value on standard input: an argument could be read by every user of the machine."""
+        done = subprocess.run(
+            [self.command, "--non-interactive", *args],
+            input=text,
+            capture_output=True,
+            text=True,
+            cwd=cwd,
+            env=_surroundings() | dict(env),
+            check=False,
+        )
+        if done.returncode:
+            raise EngineFailed(f"the engine did not take {args[-3]}: {_last_line(done.stderr)}")
+
+    def run(
+        self,
+        args: list[str],
+        cwd: str,
+        additional_env: Mapping[str, str],
+        on_output: Callable[[str], Any] | None = None,
+        on_error: Callable[[str], Any] | None = None,
+    ) -> automation.CommandResult:
+        with subprocess.Popen(
+            [self.command, "--non-interactive", *args],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            cwd=cwd,
+            env=_surroundings() | dict(additional_env) | {"PULUMI_AUTOMATION_API": "true"},
+            encoding="utf-8",
+        ) as process:
+            self._process = process
+            told: list[str] = []
+            reader = threading.Thread(target=lambda: told.extend(process.stderr or ()))
+            reader.start()
+            said: list[str] = []
+            for line in process.stdout or ():
+                said.append(line.rstrip())
+                if on_output:
+                    on_output(line.rstrip())
+            reader.join()
+            code = process.wait()
+            self._process = None
+        for line in told if on_error else ():
+            on_error(line.rstrip())  # type: ignore[misc]  # looped over only when given
+        result = automation.CommandResult(stdout="\n".join(said), stderr="".join(told), code=code)
+        if code:
+            raise automation.errors.create_command_error(result)
+        return result
+
+
+@dataclass(slots=True)
+class Engine:
+    """One stack of one contour."""
+
+    contour: Contour
+    backend: str  # address of the contour's state
+    program: Program
+    command: Command = field(default_factory=Command)
+
+    @property
+    def folder(self) -> Path:
+        return self.contour.folder / "stacks" / self.program.stack
+
+    @property
+    def state(self) -> Path:
+        """The engine's own file for this stack, where the state is in files."""
+        return self.locks.parent / "stacks" / self.program.project / f"{self.contour.stack}.json"
+
+    @property
+    def locks(self) -> Path:
+        return Path(self.backend.removeprefix("file://")) / ".pulumi" / "locks"
+
+    @property
+    def known(self) -> bool:
+        """Was this stack ever brought up? Only a state in files can be asked without starting the engine."""
+        return self.state.exists() if self.backend.startswith("file://") else True
+
+    def preview(self, notary: Notary) -> Run:
+        """What would be done. Nothing is changed, in the cluster or in the state."""
+        return self._run("preview", notary)
+
+    def up(self, notary: Notary, *, on_step: Callable[[Step], None] | None = None) -> Run:
+        """Does it.
+
+        Raises:
+            ForeignStep: from `on_step` or the notary, after the engine was stopped.
+        """
+        return self._run("up", notary, on_step=on_step)
+
+    def destroy(self, *, on_step: Callable[[Step], None] | None = None) -> Run:
+        """Removes all that the stack made, and the stack."""
+        run = self._run("destroy", Notary(b""), on_step=on_step)
+        with _explained():
+            self._stack().workspace.remove_stack(self.contour.stack)
+        return run
+
+    def exported(self) -> dict[str, Any]:
+        """The state as the engine keeps it: secrets encrypted. Empty for a stack that was never brought up."""
+        if not self.known:
+            return {}
+        with _explained():
+            return dict(self._stack().export_stack().deployment or {})
+
+    def outputs(self) -> dict[str, Any]:
+        if not self.known:
+            return {}
+        with _explained():
+            return {name: output.value for name, output in self._stack().outputs().items() if not output.secret}
+
+    def configured(self) -> frozenset[str]:
+        """Names of the values in the stack's configuration; needs no decrypting."""
+        return frozenset(self._config())
+
+    def plain_values(self) -> dict[str, str]:
+        """Values that are no secrets, such as certificates; needs no decrypting."""
+        return {name: value for name, value in self._config().items() if isinstance(value, str)}
+
+    def values(self) -> dict[str, str]:
+        """The configuration in clear: secrets of this stack. Never print it."""
+        if not self.configured():
+            return {}
+        with _explained():
+            held = self._stack().get_all_config()
+        return {name.removeprefix(VALUES): one.value for name, one in held.items() if name.startswith(VALUES)}
+
+    def set_values(self, values: Mapping[str, tuple[str, bool]]) -> None:
+        """Pairs of value and whether it is secret; the secret ones are encrypted by the contour's passphrase."""
+        workspace = self._stack().workspace
+        environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
+        for name, (value, secret) in values.items():
+            kind = "--secret" if secret else "--plaintext"
+            said = ["config", "set", kind, f"{VALUES}{name}", "--stack", self.contour.stack]
+            self.command.feed(said, str(self.folder), environment, value)
+
+    def unprotect(self) -> None:
+        """Lets a removal that was confirmed pass protected objects; what is to be kept in the cluster stays there."""
+        with _explained():
+            stack = self._stack()
+            environment = {**stack.workspace.env_vars, "PULUMI_HOME": str(stack.workspace.pulumi_home)}
+            said = ["state", "unprotect", "--all", "--yes", "--stack", self.contour.stack]
+            self.command.run(said, str(self.folder), environment)
+
+    def forget_pending(self) -> None:
+        """Drops what a killed run had under way: every object has a fixed name, so applying again finds or makes it."""
+        with _explained():
+            stack = self._stack()
+            held = stack.export_stack()
+            kept = dict(held.deployment or {})
+            if kept.pop("pending_operations", None):
+                held.deployment = kept
+                stack.import_stack(held)
+
+    def _config(self) -> dict[str, Any]:
+        path = self.folder / f"Pulumi.{self.contour.stack}.yaml"
+        held = ((yaml.safe_load(path.read_text()) if path.exists() else None) or {}).get("config") or {}
+        return {name.removeprefix(VALUES): value for name, value in held.items() if name.startswith(VALUES)}
+
+    def _run(self, verb: str, notary: Notary, *, on_step: Callable[[Step], None] | None = None) -> Run:
+        stack = self._stack(notary.around(self.program.run))
+        run = Run(notary=notary)
+        stopped: list[ForeignStep] = []
+        said: list[str] = []
+
+        def on_event(event: automation.EngineEvent) -> None:
+            if event.diagnostic_event and event.diagnostic_event.severity == "error":
+                said.append(event.diagnostic_event.message.strip())
+            if not event.resource_pre_event or stopped:
+                return
+            step = _step(event.resource_pre_event.metadata)
+            run.steps.append(step)
+            if on_step:
+                try:
+                    on_step(step)
+                except ForeignStep as foreign:
+                    stopped.append(foreign)
+                    self.command.interrupt()
+
+        try:
+            with _explained(said):
+                getattr(stack, verb)(on_event=on_event, color="never")
+        except EngineFailed as error:
+            if stopped:
+                raise stopped[0] from error
+            if notary.foreign:
+                raise ForeignStep(f"not in the plan, or with other inputs: {', '.join(notary.foreign)}") from error
+            raise
+        if stopped:
+            raise stopped[0]
+        return run
+
+    def _stack(self, program: Callable[[], Any] | None = None) -> automation.Stack:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        project = automation.ProjectSettings(
+            name=self.program.project,
+            runtime="python",
+            backend=automation.ProjectBackend(url=self.backend),
+        )
+        workspace = automation.LocalWorkspace(
+            work_dir=str(self.folder),
+            pulumi_home=str(self.contour.engine_home),
+            program=program,
+            env_vars=QUIET | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self.contour.passphrase)},
+            secrets_provider="passphrase",
+            project_settings=project,
+            pulumi_command=self.command,
+        )
+        if self.backend.startswith("file://"):
+            if self.state.exists():
+                return _Known(self.contour.stack, workspace)
+            Path(self.backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
+        with _explained():
+            stack = automation.Stack.create_or_select(self.contour.stack, workspace)
+        _add_config(self.folder / f"Pulumi.{self.contour.stack}.yaml", NO_DEFAULTS)
+        return stack
+
+
+class _Known(automation.Stack):
+    """A stack whose state is there: asking the engine to select it would cost a start of its program."""
+
+    def __init__(self, name: str, workspace: automation.Workspace) -> None:
+        self.name = name
+        self.workspace = workspace
+
+
+class _explained:  # noqa: N801  reads as a clause: with _explained()
+    """Turns the engine's errors into ours, with what it said of them."""
+
+    def __init__(self, said: list[str] | None = None) -> None:
+        self._said = said if said is not None else []
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, automation.ConcurrentUpdateError):
+            raise Locked from error
+        if isinstance(error, automation.CommandError):
+            told = "; ".join(dict.fromkeys(self._said)) or _last_line(str(error))
+            raise EngineFailed(f"the engine ended with an error: {told}") from None
+
+
+def _surroundings() -> dict[str, str]:
+    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if "error:" in line]
+    return lines[-1] if lines else "it gave no reason"
+
+
+def _step(metadata: automation.StepEventMetadata) -> Step:
+    detailed = metadata.detailed_diff or {}
+    replaced = tuple(path for path, diff in sorted(detailed.items()) if "replace" in str(diff.diff_kind.value))
+    old = (metadata.old.inputs or {}) if metadata.old else {}
+    return Step(metadata.urn, metadata.op.value, metadata.type, old, replaced)
+
+
+def _add_config(path: Path, settings: Mapping[str, Any]) -> None:
+    whole = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
+    whole["config"] = {**(whole.get("config") or {}), **settings}
+    path.write_text(yaml.safe_dump(whole, sort_keys=True))

@@ -1,0 +1,65 @@
+"""What stops an environment's command. The docstring is the message; no value of a setting or object stands in it."""
+
+from scripts.local.instance import InstanceProblem
+
+
+class EnvProblem(InstanceProblem):
+    """The environment cannot do what was asked."""
+
+    hint = "`larets env check` names what is missing"
+
+    def __init__(self, told: str = "", *, hint: str = "") -> None:
+        super().__init__(told or (self.__doc__ or "").strip())
+        if hint:
+            self.hint = hint
+
+
+class ClusterAway(EnvProblem):
+    """The cluster's API server does not answer."""
+
+    hint = "check the address in the kubeconfig and the way there; then run the same command again"
+
+
+class ClusterRefused(EnvProblem):
+    """The API server refused a request."""
+
+    def __init__(self, told: str, *, status: int, reason: str = "", hint: str = "") -> None:
+        super().__init__(told, hint=hint)
+        self.status = status
+        self.reason = reason
+
+
+class KindUnknown(EnvProblem):
+    """The cluster does not know a kind that the stack needs."""
+
+    hint = "install the operator that brings its CRD (the platform stack's prerequisites), then plan again"
+
+
+class WrongCluster(EnvProblem):
+    """The cluster behind the context is not the one this environment was made for; nothing was touched."""
+
+    hint = "compare `cluster_id` in the settings with `kubectl get namespace kube-system -o jsonpath={.metadata.uid}`"
+
+
+class PlanChanged(EnvProblem):
+    """What would be done now is not what the plan shows; nothing was touched."""
+
+    hint = "run `larets env plan` again and read the new plan"
+
+
+class ForeignStep(EnvProblem):
+    """The engine was about to take a step that is not in the plan; it was stopped."""
+
+    hint = "`larets env status` shows how far it came; plan again, read it, apply it"
+
+
+class EngineFailed(EnvProblem):
+    """The deployment engine ended with an error."""
+
+    hint = "what was done stands in the state: correct the cause, then plan and apply again"
+
+
+class Locked(EnvProblem):
+    """Another command holds this stack's lock, or one was killed and left it."""
+
+    hint = "if no other command runs, `larets env unlock` removes the lock after showing who left it"

@@ -1,0 +1,119 @@
+"""`larets env init`: asks what cannot be guessed and writes a commented settings file; keeps one that is there."""
+
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+import yaml
+
+from infra.lib.settings import load_settings, settings_of
+from scripts.env.command import AsJson, Which, told
+from scripts.env.errors import EnvProblem
+from scripts.env.example import example
+from scripts.env.kube import connect
+from scripts.env.place import Contour, contour_of
+from scripts.local.files import write_whole
+from scripts.voice import emit, result, say
+
+HEADER: Final = """# Settings of the {side} contour of {name}. Nothing secret has a place here: `larets env` makes
+# secrets and keeps them encrypted by the passphrase beside this file. Keep a copy of the passphrase where the
+# state's backups are not.
+# Every setting and its default: infra/README.md. After a change: larets env plan, read it, larets env apply.
+"""
+COMMENTS: Final = {
+    "stage": "rehearsal, staging or production; production refuses every weakening",
+    "hosts": "host names of both halves, of one site; the same in both contours",
+    "cluster": "the file, the context in it, and the uid of its namespace kube-system: all three must agree",
+    "state": "where the engine keeps this contour's state; of this contour alone",
+    "images": "by digest, from named registries",
+    "edge": "the one way in",
+    "database": "cloudnative-pg, external, or statefulset in a rehearsal",
+    "keys": "openbao, external (Vault, Stronghold), or local-keyring in a rehearsal",
+    "certificates": "cert-manager, or issued by larets",
+    "peer": "the other contour's contract, written by `larets env accept`",
+}
+QUESTIONS: Final = {
+    "domain": "the domain of the shop's own zone, such as shop.example.ru",
+    "kubeconfig": "path of the kubeconfig for this contour's cluster",
+    "context": "the context in it",
+    "registry": "registry with the images, such as registry.example.ru/larets",
+    "image": "digest of this contour's image (sha256:…)",
+}
+
+cli = typer.Typer()
+
+
+@cli.command()
+@told
+def init(
+    contour: Which,
+    env: Annotated[str, typer.Option("--env", help="a name for the environment")],
+    answers: Annotated[
+        Path | None, typer.Option("--answers", help="YAML with any settings; nothing is asked for then")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the settings of a new contour and make its passphrase."""
+    place = contour_of(env, contour)
+    if place.settings.exists():
+        load_settings(place.settings)
+        say(f"  {place.settings} is there already; it was checked and kept")
+    else:
+        content = _answered(place, answers) if answers else _asked(place)
+        settings_of(content)  # a wrong answer is told before anything is written
+        place.make()
+        write_whole(place.settings, commented(content), mode=0o600)
+    place.make()
+    if as_json:
+        emit({"settings": str(place.settings), "passphrase": str(place.passphrase)})
+    else:
+        result(f"{place.settings}")
+        say(f"larets: hint: read it, then `larets env check --env {env} --contour {contour}`")
+
+
+def commented(content: dict[str, Any]) -> str:
+    """The settings file, each part under what it means."""
+    text = HEADER.format(side=content["contour"], name=content["environment"])
+    for name, value in content.items():
+        comment = f"\n# {COMMENTS[name]}\n" if name in COMMENTS else ""
+        text += comment + yaml.safe_dump({name: value}, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def _answered(place: Contour, answers: Path) -> dict[str, Any]:
+    try:
+        given = yaml.safe_load(answers.read_text("utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise EnvProblem(
+            f"{answers} cannot be read as answers", hint="YAML with settings, as in the example"
+        ) from error
+    if not isinstance(given, dict):
+        raise EnvProblem(f"{answers} holds no answers", hint="one `key: value` per line, parts nested")
+    base = example(place.environment, place.side, domain=given.pop("domain", "shop.example.ru"))
+    # A part that is given replaces the example's: half of each would be nobody's choice.
+    return base | given | {"environment": place.environment, "contour": place.side}
+
+
+def _asked(place: Contour) -> dict[str, Any]:
+    domain = typer.prompt(QUESTIONS["domain"], err=True)
+    kubeconfig = Path(typer.prompt(QUESTIONS["kubeconfig"], err=True)).expanduser().absolute()
+    context = typer.prompt(QUESTIONS["context"], err=True)
+    content = example(place.environment, place.side, domain=domain)
+    identifier = _identifier(kubeconfig, context)
+    content["cluster"] |= {"kubeconfig": str(kubeconfig), "context": context, "identifier": identifier}
+    registry = typer.prompt(QUESTIONS["registry"], err=True).rstrip("/")
+    digest = typer.prompt(QUESTIONS["image"], err=True).removeprefix("sha256:")
+    name = "vault" if place.side == "private" else "app"
+    content["images"] |= {"registries": [registry], "larets": f"{registry}/{name}@sha256:{digest}"}
+    return content
+
+
+def _identifier(kubeconfig: Path, context: str) -> str:
+    """The uid of the cluster behind the context, taken only when a person says that it is the right one."""
+    if not kubeconfig.exists():
+        raise EnvProblem(f"{kubeconfig} is not there", hint="put the kubeconfig there first")
+    cluster = connect(kubeconfig.read_text(), context)
+    found = cluster.identifier()
+    if not typer.confirm(f"{cluster.server} is the cluster {found}: is it the right one?", err=True):
+        raise EnvProblem("the cluster was not confirmed; nothing was written", hint="name another context")
+    return found

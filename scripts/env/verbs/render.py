@@ -1,0 +1,44 @@
+"""`larets env render`: the manifests as files, one per object. No cluster, no engine, no secret."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.lib.settings import StackSettings, load_settings, settings_of
+from infra.render import render_all, write
+from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.errors import EnvProblem
+from scripts.env.example import example
+from scripts.env.place import chosen, contour_of, environments
+from scripts.voice import emit, result, say
+
+cli = typer.Typer()
+
+
+@cli.command()
+@told
+def render(
+    contour: Which,
+    out: Annotated[Path, typer.Option("--out", help="the folder for the files")],
+    env: Name = "",
+    settings: Annotated[Path | None, typer.Option("--settings", help="a settings file, instead of --env")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Manifests for GitOps. A Secret is a placeholder that names its keys and holds none."""
+    read = load_settings(settings) if settings else _settings(env, contour)
+    if read.contour != contour:
+        raise EnvProblem(f"these settings are of the {read.contour} contour", hint=f"--contour {read.contour}")
+    written = write(render_all(read), out)
+    if as_json:
+        emit({"contour": contour, "files": sorted(str(path) for path in written)})
+    else:
+        result(f"{len(written)} manifests in {out}")
+
+
+def _settings(env: str, contour: Which) -> StackSettings:
+    if not env and not any(environments().glob(f"*/{contour}/settings.yaml")):
+        say("  no environment here: rendering the example that `larets env init` would write")
+        return settings_of(example("example", contour))
+    path = contour_of(chosen(env), contour).settings
+    return load_settings(path)

@@ -1,0 +1,84 @@
+"""`larets env status`: what was applied, what is ready, what was interrupted. Exit 0 when all of it is ready."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import typer
+
+from scripts.env.apply import read_history
+from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.environment import Environment, open_environment
+from scripts.env.journal import Journal
+from scripts.env.live import from_state, manifest_of
+from scripts.env.locks import locks_of
+from scripts.env.notary import KUBERNETES
+from scripts.env.place import chosen
+from scripts.env.plugins import provider_kind
+from scripts.voice import emit, result
+
+ROLLED = frozenset({"Deployment", "StatefulSet", "Job"})
+
+cli = typer.Typer()
+
+
+@cli.command()
+@told
+def status(contour: Which, env: Name = "", as_json: AsJson = False) -> None:
+    """What stands in the cluster, what was applied last, what did not finish."""
+    environment = open_environment(chosen(env), contour)
+    answer = describe(environment)
+    if as_json:
+        emit(answer)
+    else:
+        for name, one in answer["workloads"].items():
+            result(f"{name:<44}{'ready' if one['ready'] else 'NOT READY'}  {one['told']}")
+        last = answer["last"]
+        result(
+            f"last applied: {last['at']} release {last['release']} digest {last['digest'][:12]}" if last else "never"
+        )
+        if answer["interrupted"]:
+            result(f"INTERRUPTED: an apply begun at {answer['interrupted']['began']}; plan and apply again")
+        for lock in answer["locks"]:
+            result(f"LOCKED {lock['stack']} since {lock['since']} by {lock['holder']}{' (gone)' * lock['stale']}")
+    if answer["interrupted"] or not all(one["ready"] for one in answer["workloads"].values()):
+        raise SystemExit(1)
+
+
+def describe(environment: Environment) -> dict[str, Any]:
+    """The stable answer of `larets env status --json`."""
+    history = [entry for entry in read_history(environment) if "digest" in entry]
+    return {
+        "environment": environment.contour.environment,
+        "contour": environment.contour.side,
+        "provider": provider_kind(environment.contour),
+        "workloads": dict(_workloads(environment)),
+        "last": history[-1] if history else None,
+        "interrupted": Journal(environment.contour).interrupted(),
+        "locks": [
+            {"stack": lock.stack, "holder": lock.holder, "since": lock.since, "stale": lock.stale}
+            for lock in locks_of(environment.engines)
+        ],
+    }
+
+
+def _workloads(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
+    cluster = environment.cluster()
+    for engine in environment.engines:
+        for resource in engine.exported().get("resources", []):
+            kind = resource["type"].rsplit(":", 1)[-1]
+            if resource["type"].startswith(KUBERNETES) and kind in ROLLED:
+                manifest = manifest_of(from_state(resource["inputs"]))
+                live = cluster.read(manifest)
+                meta = manifest["metadata"]
+                yield f"{kind} {meta.get('namespace')}/{meta['name']}", _state(kind, live)
+
+
+def _state(kind: str, live: dict[str, Any] | None) -> dict[str, Any]:
+    if live is None:
+        return {"ready": False, "told": "is gone"}
+    now = live.get("status", {})
+    if kind == "Job":
+        done = now.get("succeeded", 0) >= live["spec"].get("completions", 1)
+        return {"ready": done, "told": "done" if done else "at work or failed"}
+    wanted, ready = live["spec"].get("replicas", 1), now.get("readyReplicas", 0)
+    return {"ready": ready >= wanted, "told": f"{ready} of {wanted}"}
