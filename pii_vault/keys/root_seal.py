@@ -53,14 +53,17 @@ class PassphraseSeal:
         return AesGcmCipher(key_from_passphrase(self._passphrase, salt=salt, work_factor=kdf.work_factor))
 
 
-def read_secret_file(path: Path) -> str:
-    """A passphrase, PIN or secret id. Raises WrongPassphrase when it is absent, empty, or others may read it."""
+def read_secret_file(path: Path, *, projected: bool = False) -> str:
+    """A passphrase, PIN or secret id. Raises WrongPassphrase when it is absent, empty, or others may read it.
+
+    `projected`: a pod's own token, which Kubernetes writes with a mode of its choosing.
+    """
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             # A secret that Kubernetes mounts belongs to root and is read through the pod's own group.
             refused = OTHERS_MAY_READ if status.st_uid == os.geteuid() else STRANGERS_MAY_READ
-            if stat.S_IMODE(status.st_mode) & refused:
+            if stat.S_IMODE(status.st_mode) & refused and not projected:
                 raise WrongPassphrase(f"others may read the secret file {path.name}; run: chmod 600 {path.name}")
             text = file.read().decode().strip()
     except OSError as error:

@@ -18,7 +18,7 @@ from pii_vault.keys.versions import FIRST, Kind, Versions
 
 WRAPPED_BYTES = NONCE_BYTES + KEY_BYTES + TAG_BYTES
 _LABEL_DEK = b"larets/dek/1\0"
-_LABEL_INDEX = b"larets/index/1\0"
+LABEL_INDEX = b"larets/index/1\0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +93,4 @@ class TenantKeys:
         root = self.index_roots.get(version) if version >= self.minimums.get("index", FIRST) else None
         if root is None:
             raise UnknownTenantKey(f"the key service holds no index key version {version} of this tenant")
-        return derive_key(root, _LABEL_INDEX + class_id.encode())
+        return derive_key(root, LABEL_INDEX + class_id.encode())
