@@ -129,6 +129,10 @@ class Conflict(AppError):
     code = "conflict"
 
 
+class LostRace(Conflict):
+    """Somebody else changed this at the same moment. Load it again and repeat the change."""
+
+
 class RequestRunning(AppError):
     """A request with this idempotency key is still running. Wait for its answer."""
 

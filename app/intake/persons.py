@@ -3,13 +3,14 @@
 What staff corrected by hand stays and stands first; what the shop sent is replaced by what it sends now.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.intake import repository
+from app.intake.batch import Batch, Row
 from app.intake.repository import TokenRow
 from app.intake.schemas import OrderData, Party
 from app.models.order import CONTACT, RECIPIENT
@@ -26,6 +27,11 @@ class Change:
     @property
     def needed(self) -> bool:
         return bool(self.gone or self.fresh)
+
+    def rows(self) -> Iterator[Row]:
+        """What is fresh, as columns of a row."""
+        for class_id, token, position in self.fresh:
+            yield {"class_id": class_id, "token": token, "position": position}
 
 
 def reconcile(stored: Sequence[TokenRow], wanted: Mapping[str, Sequence[str]], *, whole: bool) -> Change:
@@ -53,21 +59,43 @@ class Persons:
     recipient_id: str | None
 
 
+def subjects_of(data: OrderData | None) -> list[str]:
+    """The persons of an order, each once, in one order for everybody."""
+    parties = (data.contact, data.recipient) if data is not None else ()
+    return sorted({party.subject for party in parties if party is not None})
+
+
 async def store_contacts(
-    session: AsyncSession, tenant: str, data: OrderData, *, new_order: bool, at: datetime
+    session: AsyncSession,
+    batch: Batch,
+    tenant: str,
+    data: OrderData,
+    *,
+    known: Mapping[str, str],
+    new_order: bool,
+    at: datetime,
 ) -> Persons:
-    """The contacts of the order's persons, made or brought up to date."""
-    wanted: dict[str, dict[str, list[str]]] = {}
+    """The contacts of the order's persons, made or brought up to date; `known`: subject → contact that is here."""
+    wanted: dict[str, dict[str, list[str]]] = {subject: {} for subject in subjects_of(data)}
     for party in (data.contact, data.recipient):
         if party is not None:
-            merged = wanted.setdefault(party.subject, {})
             for class_id, tokens in party.tokens.items():
-                merged.setdefault(class_id, []).extend(tokens)
-    ids = {
-        # In the order of their ids, so that two orders with the same two persons cannot wait for each other.
-        subject: await _store_contact(session, tenant, subject, wanted[subject], new_order=new_order, at=at)
-        for subject in sorted(wanted)
-    }
+                wanted[party.subject].setdefault(class_id, []).extend(tokens)
+    ids = {subject: known.get(subject) or new_id("cnt") for subject in wanted}
+    stored = await repository.contact_tokens(session, sorted(known.values())) if known else {}
+    touched: list[str] = []
+    for subject, contact_id in ids.items():
+        change = reconcile(stored.get(contact_id, ()), wanted[subject], whole=False)
+        if change.gone:
+            await repository.drop_contact_tokens(session, contact_id, change.gone)
+        base: Row = {"tenant_id": tenant, "contact_id": contact_id, "origin": "shop"}
+        batch.add("contact_token", *(base | fresh for fresh in change.rows()))
+        if subject not in known:
+            batch.add("contact", _new_contact(tenant, contact_id, subject, at=at))
+        elif change.needed or new_order:
+            touched.append(contact_id)
+    if touched:
+        await repository.touch_contacts(session, touched, at=at)
     return Persons(_id_of(data.contact, ids), _id_of(data.recipient, ids))
 
 
@@ -75,60 +103,25 @@ def _id_of(party: Party | None, ids: Mapping[str, str]) -> str | None:
     return None if party is None else ids[party.subject]
 
 
-async def _store_contact(
-    session: AsyncSession,
-    tenant: str,
-    subject: str,
-    wanted: Mapping[str, Sequence[str]],
-    *,
-    new_order: bool,
-    at: datetime,
-) -> str:
-    contact_id = await repository.find_contact(session, subject)
-    stored: Sequence[TokenRow] = ()
-    if contact_id is None:
-        contact_id = await _insert_contact(session, tenant, subject, at=at)
-        fresh = contact_id is not None
-        contact_id = contact_id or await repository.find_contact(session, subject) or ""
-    else:
-        fresh = False
-    if not fresh:
-        stored = await repository.contact_tokens(session, contact_id)
-    change = reconcile(stored, wanted, whole=False)
-    if change.gone:
-        await repository.drop_contact_tokens(session, contact_id, change.gone)
-    if change.fresh:
-        base: dict[str, object] = {"tenant_id": tenant, "contact_id": contact_id, "origin": "shop"}
-        rows = [base | {"class_id": c, "token": t, "position": p} for c, t, p in change.fresh]
-        await repository.insert_contact_tokens(session, rows)
-    if not fresh and (change.needed or new_order):
-        await repository.touch_contact(session, contact_id, at=at)
-    return contact_id
-
-
-async def _insert_contact(session: AsyncSession, tenant: str, subject: str, *, at: datetime) -> str | None:
-    values: dict[str, object] = {
+def _new_contact(tenant: str, contact_id: str, subject: str, *, at: datetime) -> Row:
+    return {
         "tenant_id": tenant,
-        "id": new_id("cnt"),
+        "id": contact_id,
         "subject": subject,
         "version": 1,
         "created_at": at,
         "updated_at": at,
     }
-    return await repository.insert_contact(session, values)
 
 
 async def store_order_tokens(
-    session: AsyncSession, tenant: str, order_id: str, data: OrderData, *, new_order: bool
+    session: AsyncSession, batch: Batch, tenant: str, order_id: str, data: OrderData, *, new_order: bool
 ) -> None:
     """The order's own copy of its persons' tokens."""
-    rows: list[dict[str, object]] = []
     stored = {} if new_order else await repository.order_tokens(session, order_id)
     for name, party in ((CONTACT, data.contact), (RECIPIENT, data.recipient)):
         change = reconcile(stored.get(name, ()), party.tokens if party else {}, whole=True)
         if change.gone:
             await repository.drop_order_tokens(session, order_id, name, change.gone)
-        base: dict[str, object] = {"tenant_id": tenant, "order_id": order_id, "party": name, "origin": "shop"}
-        rows.extend(base | {"class_id": c, "token": t, "position": p} for c, t, p in change.fresh)
-    if rows:
-        await repository.insert_order_tokens(session, rows)
+        base: Row = {"tenant_id": tenant, "order_id": order_id, "party": name, "origin": "shop"}
+        batch.add("order_token", *(base | fresh for fresh in change.rows()))

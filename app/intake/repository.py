@@ -1,41 +1,35 @@
 """SQL of the intake: plain statements, built once, because every order of every shop passes here."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import TextClause, TypeDecorator, Update, bindparam, delete, insert, select, text, update
-from sqlalchemy.dialects import postgresql
-from sqlalchemy.dialects.postgresql import insert as pg_insert
+from sqlalchemy import Update, bindparam, delete, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import Base, Contact, ContactToken, IntakeEvent, Order, OrderItem, OrderToken
+from app.models import Base, Contact, ContactToken, IntakeEvent, OrderItem, OrderToken
 
-# Tables, not mapped classes: an insert then costs a third of what it costs through the unit of work.
+# Tables, not mapped classes: a statement then costs a third of what it costs through the unit of work.
 _TABLES: Final = Base.metadata.tables
-_DIALECT: Final = postgresql.dialect()  # type: ignore[no-untyped-call]
-_INSERT_ORDER: Final = insert(_TABLES["orders"])
-_REMEMBER: Final = insert(_TABLES["intake_event"])
-_INSERT_CONTACT: Final = pg_insert(_TABLES["contact"]).on_conflict_do_nothing().returning(_TABLES["contact"].c.id)
 
-_HOLD: Final = text("SELECT pg_advisory_xact_lock(hashtextextended(:object, 0))")
-
-_SEEN: Final = select(IntakeEvent.order_id).where(IntakeEvent.id == bindparam("id"))
-
-_ORDER: Final = select(
-    Order.id, Order.sequence, Order.status, Order.shop_status, Order.contact_id, Order.deleted_at
-).where(Order.connection_id == bindparam("connection_id"), Order.external_id == bindparam("external_id"))
+# All that decides what to do, by one statement: was the event applied, the order, the contacts of its persons.
+_BEFORE: Final = text("""
+    SELECT (SELECT order_id FROM intake_event WHERE id = :event) AS applied_to,
+           (SELECT jsonb_object_agg(subject, id) FROM contact WHERE subject = ANY(:subjects)) AS contacts,
+           o.id, o.sequence, o.status, o.shop_status, o.contact_id
+    FROM (SELECT 1) AS always
+    LEFT JOIN orders o ON o.connection_id = :connection_id AND o.external_id = :external_id
+""")
 
 _ITEMS: Final = (
     select(_TABLES["order_item"]).where(OrderItem.order_id == bindparam("order_id")).order_by(OrderItem.position)
 )
 
 _CONTACT_TOKENS: Final = (
-    select(ContactToken.class_id, ContactToken.token, ContactToken.origin)
-    .where(ContactToken.contact_id == bindparam("contact_id"))
+    select(ContactToken.contact_id, ContactToken.class_id, ContactToken.token, ContactToken.origin)
+    .where(ContactToken.contact_id.in_(bindparam("contact_ids", expanding=True)))
     .order_by(ContactToken.position)
 )
 
@@ -44,8 +38,6 @@ _ORDER_TOKENS: Final = (
     .where(OrderToken.order_id == bindparam("order_id"))
     .order_by(OrderToken.position)
 )
-
-_CONTACT: Final = select(Contact.id).where(Contact.subject == bindparam("subject"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +49,15 @@ class KnownOrder:
     status: str
     shop_status: str
     contact_id: str | None
-    deleted_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What stands when an event comes. `applied_to`: the order it was applied to already; `contacts`: by subject."""
+
+    applied_to: str | None
+    order: KnownOrder | None
+    contacts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,28 +67,12 @@ class TokenRow:
     origin: str
 
 
-async def hold(session: AsyncSession, *, tenant: str, connection: str, external_id: str) -> None:
-    """One event of an object at a time, also before the object has a row that could be locked."""
-    await session.execute(_HOLD, {"object": f"{tenant}/{connection}/{external_id}"})
-
-
-async def seen(session: AsyncSession, event_id: str) -> str | None:
-    """The order this event was applied to, if it was."""
-    return await session.scalar(_SEEN, {"id": event_id})
-
-
-async def remember(session: AsyncSession, values: dict[str, object]) -> None:
-    await session.execute(_REMEMBER, values)
-
-
-async def find_order(session: AsyncSession, *, connection_id: str, external_id: str) -> KnownOrder | None:
-    found = await session.execute(_ORDER, {"connection_id": connection_id, "external_id": external_id})
-    row = found.first()
-    return KnownOrder(*row) if row is not None else None
-
-
-async def insert_order(session: AsyncSession, values: dict[str, Any]) -> None:
-    await session.execute(_INSERT_ORDER, values)
+async def before(
+    session: AsyncSession, *, event: str, connection_id: str, external_id: str, subjects: Sequence[str]
+) -> Before:
+    which = {"event": event, "connection_id": connection_id, "external_id": external_id, "subjects": list(subjects)}
+    applied_to, contacts, *order = (await session.execute(_BEFORE, which)).one()
+    return Before(applied_to, KnownOrder(*order) if order[0] is not None else None, contacts or {})
 
 
 async def update_order(session: AsyncSession, order_id: str, values: dict[str, Any]) -> None:
@@ -104,43 +88,36 @@ def _update_order(columns: frozenset[str]) -> Update:
     return update(orders).where(orders.c.id == bindparam("which")).values(version=orders.c.version + 1, **changes)
 
 
-async def replace_items(session: AsyncSession, order_id: str, rows: Sequence[dict[str, Any]], *, fresh: bool) -> None:
-    """Most updates of an order leave its items as they are; then nothing is written."""
-    if not fresh:
-        stored = (await session.execute(_ITEMS, {"order_id": order_id})).mappings().all()
-        if [dict(row) for row in stored] == list(rows):
-            return
-        await session.execute(delete(OrderItem).where(OrderItem.order_id == order_id))
-    if rows:
-        await _insert_rows(session, "order_item", rows)
+async def items(session: AsyncSession, order_id: str) -> list[dict[str, Any]]:
+    return [dict(row) for row in (await session.execute(_ITEMS, {"order_id": order_id})).mappings()]
 
 
-async def find_contact(session: AsyncSession, subject: str) -> str | None:
-    return await session.scalar(_CONTACT, {"subject": subject})
+async def drop_items(session: AsyncSession, order_id: str) -> None:
+    await session.execute(delete(OrderItem).where(OrderItem.order_id == order_id))
 
 
-async def insert_contact(session: AsyncSession, values: dict[str, object]) -> str | None:
-    """The id of the new contact; None when another event made it a moment ago."""
-    found: str | None = await session.scalar(_INSERT_CONTACT, values)
-    return found
+async def touch_contacts(session: AsyncSession, contact_ids: Sequence[str], *, at: datetime) -> None:
+    """Locked in the order of their ids, so that two orders with the same two persons cannot wait for each other."""
+    locked = select(Contact.id).where(Contact.id.in_(contact_ids)).order_by(Contact.id).with_for_update().cte("locked")
+    statement = update(Contact).where(Contact.id == locked.c.id)
+    values = {"version": Contact.version + 1, "updated_at": at}
+    await session.execute(statement.values(values).execution_options(synchronize_session=False))
 
 
-async def touch_contact(session: AsyncSession, contact_id: str, *, at: datetime) -> None:
-    await session.execute(
-        update(Contact).where(Contact.id == contact_id).values(version=Contact.version + 1, updated_at=at)
-    )
-
-
-async def contact_tokens(session: AsyncSession, contact_id: str) -> list[TokenRow]:
-    found = await session.execute(_CONTACT_TOKENS, {"contact_id": contact_id})
-    return [TokenRow(*row) for row in found.all()]
+async def contact_tokens(session: AsyncSession, contact_ids: Sequence[str]) -> dict[str, list[TokenRow]]:
+    """Contact → its tokens."""
+    return _grouped((await session.execute(_CONTACT_TOKENS, {"contact_ids": list(contact_ids)})).all())
 
 
 async def order_tokens(session: AsyncSession, order_id: str) -> dict[str, list[TokenRow]]:
     """Party → its tokens."""
+    return _grouped((await session.execute(_ORDER_TOKENS, {"order_id": order_id})).all())
+
+
+def _grouped(rows: Sequence[Any]) -> dict[str, list[TokenRow]]:
     found: dict[str, list[TokenRow]] = {}
-    for party, *row in (await session.execute(_ORDER_TOKENS, {"order_id": order_id})).all():
-        found.setdefault(party, []).append(TokenRow(*row))
+    for owner, *row in rows:
+        found.setdefault(owner, []).append(TokenRow(*row))
     return found
 
 
@@ -155,44 +132,6 @@ async def drop_order_tokens(session: AsyncSession, order_id: str, party: str, to
         delete(OrderToken).where(
             OrderToken.order_id == order_id, OrderToken.party == party, OrderToken.token.in_(tokens)
         )
-    )
-
-
-async def insert_contact_tokens(session: AsyncSession, rows: Sequence[dict[str, object]]) -> None:
-    await _insert_rows(session, "contact_token", rows)
-
-
-async def insert_order_tokens(session: AsyncSession, rows: Sequence[dict[str, object]]) -> None:
-    await _insert_rows(session, "order_token", rows)
-
-
-async def _insert_rows(session: AsyncSession, table: str, rows: Sequence[dict[str, Any]]) -> None:
-    """All rows by one statement: the driver's own way for many rows costs several times as much for a few.
-
-    The columns' own types still see each value, so a token column refuses here what it refuses anywhere.
-    """
-    for name, bind in _binders(table):
-        for row in rows:
-            bind(row[name])
-    statement = _insert_statement(table, tuple(rows[0]))
-    await session.execute(statement, {"rows": msgspec.json.encode(rows).decode()})
-
-
-@functools.cache
-def _binders(table: str) -> list[tuple[str, Callable[[Any], Any]]]:
-    """The project's own column types of a table, as functions that raise at a value they do not hold."""
-    own = [column for column in _TABLES[table].columns if isinstance(column.type, TypeDecorator)]
-    found = [(column.name, column.type.bind_processor(_DIALECT)) for column in own]
-    return [(name, bind) for name, bind in found if bind is not None]
-
-
-@functools.cache
-def _insert_statement(table: str, columns: tuple[str, ...]) -> TextClause:
-    """Built once per table: its rows all have the same columns. The names are the code's own, never the sender's."""
-    names = ", ".join(columns)
-    return text(
-        f"INSERT INTO {table} ({names}) "  # noqa: S608  see above
-        f"SELECT {names} FROM jsonb_populate_recordset(CAST(NULL AS {table}), CAST(:rows AS jsonb))"
     )
 
 

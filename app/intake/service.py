@@ -7,9 +7,10 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.edge_guard.detect import personal_classes
-from app.errors import Conflict, DatabaseUnavailable, FieldProblem, InvalidRequest, PersonalDataInClear
+from app.errors import DatabaseUnavailable, FieldProblem, InvalidRequest, LostRace, PersonalDataInClear
 from app.intake import repository
-from app.intake.persons import Persons, store_contacts, store_order_tokens
+from app.intake.batch import Batch
+from app.intake.persons import Persons, store_contacts, store_order_tokens, subjects_of
 from app.intake.repository import KnownOrder
 from app.intake.schemas import Event, OrderData, Party, Taken
 from app.kit.clock import Clock, utc_now
@@ -36,76 +37,96 @@ class Intake:
         Raises:
             InvalidRequest: the event does not have the agreed form, or a token is none.
             PersonalDataInClear: a plain text of it holds personal data.
+            Conflict: a rule of the database forbids these very rows: the outbox puts the event aside for a person.
             DatabaseUnavailable: nothing was stored; send it again.
         """
         event, data = read(body)
         try:
             return await self._apply(event, data)
-        except Conflict as error:
+        except LostRace as error:
             # Another event of the same shop was quicker. A 4xx would make the outbox give this one up.
             self._tenants.discard(event.tenant)
             raise DatabaseUnavailable from error
 
     async def _apply(self, event: Event, data: OrderData | None) -> Taken:
-        async with self._db.tenant(event.tenant) as session:
-            await repository.hold(
-                session, tenant=event.tenant, connection=event.connection, external_id=event.external_id
+        # One event of an object at a time, also before the object has a row that could be locked.
+        async with self._db.tenant(event.tenant, hold=f"{event.connection}/{event.external_id}") as session:
+            before = await repository.before(
+                session,
+                event=event.id,
+                connection_id=event.connection,
+                external_id=event.external_id,
+                subjects=subjects_of(data),
             )
-            before = await repository.seen(session, event.id)
-            if before is not None:
-                return Taken(status="duplicate", order=before)
-            known = await repository.find_order(session, connection_id=event.connection, external_id=event.external_id)
-            if known is not None and event.sequence <= known.sequence:
-                return Taken(status="stale", order=known.id)
+            if before.applied_to is not None:
+                return Taken(status="duplicate", order=before.applied_to)
+            if before.order is not None and event.sequence <= before.order.sequence:
+                return Taken(status="stale", order=before.order.id)
+            batch = Batch()
             if data is None:
-                order_id = await self._delete(session, event, known)
+                order_id = await self._delete(session, batch, event, before.order)
             else:
                 if event.tenant not in self._tenants:
                     await tenants.ensure(session, event.tenant, now=self._clock())
-                order_id = await self._upsert(session, event, data, known)
+                order_id = await self._upsert(session, batch, event, data, before)
             if order_id is None:
                 return Taken(status="stale", order=None)
             remembered = {"tenant_id": event.tenant, "id": event.id, "order_id": order_id}
-            await repository.remember(session, remembered | {"received_at": self._clock()})
+            batch.add("intake_event", remembered | {"received_at": self._clock()})
+            await batch.write(session)
         self._tenants.add(event.tenant)
         return Taken(status="applied", order=order_id)
 
-    async def _upsert(self, session: AsyncSession, event: Event, data: OrderData, known: KnownOrder | None) -> str:
-        now = self._clock()
+    async def _upsert(
+        self, session: AsyncSession, batch: Batch, event: Event, data: OrderData, before: repository.Before
+    ) -> str:
+        now, known = self._clock(), before.order
         order_id = known.id if known else new_id("ord")
-        persons = await store_contacts(session, event.tenant, data, new_order=known is None, at=now)
+        persons = await store_contacts(
+            session, batch, event.tenant, data, known=before.contacts, new_order=known is None, at=now
+        )
         values = _columns(event, data, persons) | {"updated_at": now}
         if known is None:
             origin = {"connector": event.connector, "connection_id": event.connection}
             first = {"tenant_id": event.tenant, "id": order_id, "external_id": event.external_id, "version": 1}
             status = {"status": data.status, "created_at": now}
-            await repository.insert_order(session, values | origin | first | status)
+            batch.add("orders", values | origin | first | status)
         else:
             values["status"] = known.status if data.status == known.shop_status else data.status
             await repository.update_order(session, order_id, values)
-        items = _items(event.tenant, order_id, data)
-        await repository.replace_items(session, order_id, items, fresh=known is None)
-        await store_order_tokens(session, event.tenant, order_id, data, new_order=known is None)
+        await _replace_items(session, batch, order_id, _items(event.tenant, order_id, data), fresh=known is None)
+        await store_order_tokens(session, batch, event.tenant, order_id, data, new_order=known is None)
         kind, change = _what_happened(data, known)
-        await _record(session, event, kind, order_id=order_id, contact_id=persons.contact_id, change=change)
+        _record(batch, event, kind, order_id=order_id, contact_id=persons.contact_id, change=change)
         return order_id
 
-    async def _delete(self, session: AsyncSession, event: Event, known: KnownOrder | None) -> str | None:
+    async def _delete(self, session: AsyncSession, batch: Batch, event: Event, known: KnownOrder | None) -> str | None:
         if known is None:
             return None
         values = {"deleted_at": event.occurred_at, "sequence": event.sequence, "updated_at": self._clock()}
         await repository.update_order(session, known.id, values)
-        await _record(session, event, "order_deleted", order_id=known.id, contact_id=known.contact_id, change={})
+        _record(batch, event, "order_deleted", order_id=known.id, contact_id=known.contact_id, change={})
         return known.id
 
 
-async def _record(
-    session: AsyncSession, event: Event, kind: str, *, order_id: str, contact_id: str | None, change: dict[str, str]
+async def _replace_items(
+    session: AsyncSession, batch: Batch, order_id: str, items: list[dict[str, Any]], *, fresh: bool
+) -> None:
+    """Most updates of an order leave its items as they are; then nothing is written."""
+    if not fresh:
+        if await repository.items(session, order_id) == items:
+            return
+        await repository.drop_items(session, order_id)
+    batch.add("order_item", *items)
+
+
+def _record(
+    batch: Batch, event: Event, kind: str, *, order_id: str, contact_id: str | None, change: dict[str, str]
 ) -> None:
     row = timeline.event(
         kind, tenant=event.tenant, at=event.occurred_at, order_id=order_id, contact_id=contact_id, data=change
     )
-    await timeline.record(session, row)
+    batch.add("timeline_event", row)
 
 
 def read(body: bytes) -> tuple[Event, OrderData | None]:

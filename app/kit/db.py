@@ -10,11 +10,17 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 
-from app.errors import Conflict, DatabaseUnavailable, InvalidRequest
+from app.errors import Conflict, DatabaseUnavailable, InvalidRequest, LostRace
 
 logger = logging.getLogger(__name__)
 
 _BIND_TENANT: Final = text("SELECT set_config('larets.tenant', :tenant, true)")
+# What is read under the lock must be read by a later statement: a statement sees what stood when it began.
+_BIND_AND_HOLD: Final = text(
+    "SELECT set_config('larets.tenant', :tenant, true), pg_advisory_xact_lock(hashtextextended(:object, 0))"
+)
+# Broken by a neighbour's rows; a value that no row may hold (a CHECK, a NOT NULL) stays wrong however often it comes.
+_RACES: Final = frozenset({"23505", "23503", "23P01"})
 
 
 def make_engine(address: str, *, pool_size: int = 20) -> AsyncEngine:
@@ -44,16 +50,22 @@ class Database:
         self._sessions = async_sessionmaker(engine, expire_on_commit=False, autoflush=False)
 
     @asynccontextmanager
-    async def tenant(self, tenant: str) -> AsyncIterator[AsyncSession]:
+    async def tenant(self, tenant: str, *, hold: str | None = None) -> AsyncIterator[AsyncSession]:
         """One transaction that sees the rows of `tenant` only; commits on leaving, rolls back on an error.
+
+        `hold` names an object of the tenant that only one such transaction at a time may work on.
 
         Raises:
             DatabaseUnavailable: the database cannot be reached or does not answer in time.
+            LostRace: the change met another one's rows; the same change may succeed when it is tried again.
             Conflict: the change broke a rule that the database holds.
             InvalidRequest: a text holds what no text column can (a zero byte), so it names nothing here.
         """
         async with self._transaction() as session:
-            await session.execute(_BIND_TENANT, {"tenant": tenant})
+            if hold is None:
+                await session.execute(_BIND_TENANT, {"tenant": tenant})
+            else:
+                await session.execute(_BIND_AND_HOLD, {"tenant": tenant, "object": f"{tenant}/{hold}"})
             yield session
 
     @asynccontextmanager
@@ -69,7 +81,8 @@ class Database:
                 yield session
         except IntegrityError as error:
             logger.warning("a change broke a database rule: %s", type(error.orig).__name__)
-            raise Conflict from error
+            race = getattr(error.orig, "sqlstate", None) in _RACES
+            raise (LostRace if race else Conflict) from error
         except DataError as error:
             raise InvalidRequest from error
         except (OperationalError, InterfaceError, PoolTimeout) as error:

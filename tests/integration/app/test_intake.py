@@ -1,14 +1,16 @@
 """Events of the private contour become orders, exactly once and in order."""
 
+import asyncio
 from datetime import timedelta
 from typing import Any
 
 import msgspec
 import psycopg
 import pytest
+from sqlalchemy import event as engine_event
 from sqlalchemy import select, text
 
-from app.errors import DatabaseUnavailable, InvalidRequest, PersonalDataInClear
+from app.errors import Conflict, DatabaseUnavailable, InvalidRequest, LostRace, PersonalDataInClear
 from app.intake.service import Intake
 from app.kit.db import Database
 from app.models import Contact, ContactToken, Order, OrderItem, OrderToken, TimelineEvent
@@ -186,6 +188,49 @@ async def test_a_lost_race_asks_for_the_event_again(take: Take, intake: Intake, 
     assert (await take(tenant=OTHER)).status == "applied"
     with psycopg.connect(app_database.superuser_url) as connection:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (2,)
+
+
+async def test_two_orders_of_a_new_person_at_once_are_one_contact(take: Take, db: Database) -> None:
+    """Whoever comes second is sent again by the outbox; nothing becomes a dead letter."""
+    events = [order_event(seed, contact=party(1)) for seed in (1, 2, 3, 4)]
+    for _ in range(len(events)):
+        done = await asyncio.gather(*(take(event) for event in events), return_exceptions=True)
+        lost = [answer for answer in done if isinstance(answer, BaseException)]
+        assert all(isinstance(answer, DatabaseUnavailable) for answer in lost)
+        if not lost:
+            break
+    assert len(await _all(db, Order)) == 4
+    assert len(await _all(db, Contact)) == 1
+
+
+async def test_rows_that_no_rule_allows_are_refused_for_good(take: Take, db: Database, app_database: Clone) -> None:
+    """503 would send such an event for ever, and hold up the later ones of its order."""
+    with psycopg.connect(app_database.superuser_url) as connection:
+        connection.execute("ALTER TABLE orders ADD CONSTRAINT nowhere CHECK (city <> 'Тверь')")
+    with pytest.raises(Conflict) as refused:
+        await take()
+    assert not isinstance(refused.value, LostRace)
+    assert refused.value.status_code == 409
+    assert await _all(db, Order) == []
+    assert (await take(city="Калуга")).status == "applied"
+
+
+@pytest.mark.parametrize(
+    ("changes", "statements"),
+    [
+        ({}, 3),  # bind and lock, read, write
+        ({"contact": party(1)}, 5),  # and the known contact's tokens and version
+        ({"recipient": party(9)}, 3),
+    ],
+)
+async def test_a_new_order_costs_a_handful_of_round_trips(
+    take: Take, db: Database, changes: dict[str, Any], statements: int
+) -> None:
+    await take(seed=1)  # the tenant and the first contact are here
+    sent: list[str] = []
+    engine_event.listen(db._engine.sync_engine, "before_cursor_execute", lambda *given: sent.append(given[2]))
+    await take(seed=2, **changes)
+    assert len(sent) == statements
 
 
 async def test_nothing_is_visible_without_a_tenant(take: Take, db: Database) -> None:
