@@ -55,6 +55,8 @@ class VaultSettings(BaseSettings):
     outbound_key: Path
     witness_public_key: str = ""
     checkpoint_seconds: float = Field(default=2.0, gt=0, le=300)
+    erasure_journal: Path | None = None  # outside the database and its backups; by default beside the keyring
+    erasure_replay: Literal["manual", "automatic"] = "manual"
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @classmethod
@@ -75,6 +77,10 @@ class VaultSettings(BaseSettings):
     def is_local(self) -> bool:
         """A developer's machine or a test: plain HTTP on loopback and the local keyring are allowed."""
         return self.environment in LOCAL
+
+    @property
+    def erasure_journal_path(self) -> Path:
+        return self.erasure_journal or self.keyring_path.with_name("erasures.journal")
 
     @property
     def origins(self) -> dict[str, str]:

@@ -11,8 +11,10 @@ if TYPE_CHECKING:
 
     from pii_vault.access.matrix import Matrix
     from pii_vault.audit.log import AuditCommitter
+    from pii_vault.breakglass.grants import OpenGrants
     from pii_vault.consent.register import ConsentRegister
     from pii_vault.core.classes import ClassRegistry
+    from pii_vault.errors import VaultError
     from pii_vault.keys.cache import DekCache
     from pii_vault.keys.service import KeyService
     from pii_vault.operations.budget import Budgets
@@ -49,7 +51,9 @@ class Vault:
     index_keys: "IndexKeys"
     tenants: "Tenants"
     budgets: "Budgets"
+    grants: "OpenGrants"
     consents: "ConsentRegister"
     retention: "Retention"
     documents: "Documents"
+    shut: "VaultError | None" = None  # why nothing may be served: see rights/gate.py
     clock: Callable[[], datetime] = field(default=utc_now)

@@ -48,8 +48,10 @@ class Authenticator:
         """The authenticated caller of this request.
 
         Raises:
-            Unauthenticated, TenantRefused, StoreUnavailable.
+            Unauthenticated, TenantRefused, StoreUnavailable, RestorePending, JournalBroken.
         """
+        if self._vault.shut is not None:
+            raise self._vault.shut.with_traceback(None)
         authorization = tenant = None
         for name, value in scope["headers"]:
             if name == b"authorization":

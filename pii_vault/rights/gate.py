@@ -27,10 +27,10 @@ Replay = Literal["manual", "automatic"]
 
 
 class RestoreGate:
-    """`shut` is the error to answer with, or None while the vault may serve."""
+    """While the vault is shut, `vault.shut` is the error to answer with."""
 
     def __init__(self, vault: Vault, journal: ErasureJournal, *, replay: Replay = "manual") -> None:
-        self.shut: VaultError | None = StoreUnavailable()  # until it was looked at
+        vault.shut = StoreUnavailable()  # until it was looked at
         self._open = asyncio.Event()
         self._vault = vault
         self._journal = journal
@@ -41,7 +41,7 @@ class RestoreGate:
 
         A shut gate, and `whole`, look at every line of the journal; else the newest lines tell.
         """
-        newest = None if whole or self.shut is not None else NEWEST
+        newest = None if whole or self._vault.shut is not None else NEWEST
         try:
             standing = await compare(self._vault.pool, self._journal, newest=newest)
             if standing.pending and self._replay == "automatic":
@@ -55,15 +55,15 @@ class RestoreGate:
             logger.warning("the erasure journal cannot be replayed now: %s", error.code)
         else:
             self._turn(RestorePending() if standing.pending else None)
-        return self.shut is None
+        return self._vault.shut is None
 
     def _turn(self, shut: VaultError | None) -> None:
-        if type(shut) is not type(self.shut):
+        if type(shut) is not type(self._vault.shut):
             if shut is not None:
                 logger.error("nothing is served: %s", shut.detail)
             else:
                 logger.info("the database is up to the erasure journal: serving")
-        self.shut = shut
+        self._vault.shut = shut
         if shut is None:
             self._open.set()
         else:
@@ -82,10 +82,10 @@ class RestoreGate:
         """The application behind the gate."""
 
         async def gated(scope: Scope, receive: Receive, send: Send) -> None:
-            if self.shut is None or scope["type"] != "http" or scope["path"] == LIVENESS:
+            if self._vault.shut is None or scope["type"] != "http" or scope["path"] == LIVENESS:
                 await app(scope, receive, send)
             else:
-                await problem(self.shut)(scope, receive, send)
+                await problem(self._vault.shut)(scope, receive, send)
 
         return gated
 
