@@ -7,7 +7,9 @@ from pathlib import Path
 
 from pii_vault import store
 from pii_vault.access.compile import compile_matrix
+from pii_vault.alarms.policy import load_alarms
 from pii_vault.audit.log import AuditCommitter
+from pii_vault.breakglass.grants import OpenGrants
 from pii_vault.config import VaultSettings
 from pii_vault.consent.register import load_consents
 from pii_vault.core.classes import load_classes
@@ -53,6 +55,7 @@ async def open_vault(
     matrix = compile_matrix(policies)
     consents = load_consents(policies / "consents.yaml", purposes=tuple(matrix.purposes), classes=matrix.classes)
     budgets = load_budgets(policies / "budgets.yaml", roles=matrix.roles)
+    load_alarms(policies / "alarms.yaml")  # the worker's, but broken thresholds stop every process
     hash_key = await keys.audit_key()
     pool = await store.create_pool(database_url, size=pool_size)
     audit = AuditCommitter(pool, hash_key=hash_key)
@@ -71,6 +74,7 @@ async def open_vault(
             index_keys=IndexKeys(keys),
             tenants=Tenants(pool),
             budgets=budgets,
+            grants=OpenGrants(pool),
             consents=consents,
             retention=load_retention(policies / "retention.yaml", classes=matrix.classes),
             documents=load_documents(policies / "documents"),

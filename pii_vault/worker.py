@@ -19,10 +19,14 @@ import asyncpg
 import uvloop
 
 from pii_vault import logs, store
+from pii_vault.alarms.policy import load_alarms
+from pii_vault.alarms.watch import run_alarms
 from pii_vault.assemble import open_keys
 from pii_vault.audit.checkpoint import run_checkpoints
+from pii_vault.audit.log import AuditCommitter
 from pii_vault.audit.note import NoteError, parse_vkey
 from pii_vault.audit.witness import WitnessClient
+from pii_vault.breakglass.service import run_results
 from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import VaultError
 from pii_vault.gateway.forward import Forwarder, forwarder_pool, intake_client
@@ -34,7 +38,7 @@ from pii_vault.vault import utc_now
 
 logger = logging.getLogger(__name__)
 
-POOL_SIZE: Final = 3
+POOL_SIZE: Final = 5
 PURGE_SECONDS: Final = 600.0
 START_AGAIN_SECONDS: Final = 2.0
 
@@ -61,6 +65,7 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
         vkey = witness_vkey(settings)
         witness = WitnessClient(client, parse_vkey(vkey)) if vkey else None
         forwarder = Forwarder(outbox, client)
+        thresholds = load_alarms(settings.policies_dir / "alarms.yaml")
         checkpoints = asyncio.create_task(
             _for_ever(
                 "checkpoints",
@@ -73,15 +78,20 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
                 ),
             )
         )
+        audit = AuditCommitter(pool, hash_key=await keys.audit_key())
+        await audit.start()
+        stack.push_async_callback(audit.stop)
+        alarms = asyncio.create_task(_for_ever("alarms", lambda: run_alarms(pool, thresholds)))
+        results = asyncio.create_task(_for_ever("break-glass results", lambda: run_results(pool, audit)))
         purges = asyncio.create_task(_for_ever("purges", lambda: _purge(pool)))
         forwarding = asyncio.create_task(forwarder.run(stop))
         try:
             yield
         finally:
             stop.set()
-            for task in (checkpoints, purges):
+            for task in (checkpoints, alarms, results, purges):
                 task.cancel()
-            await asyncio.gather(checkpoints, purges, return_exceptions=True)
+            await asyncio.gather(checkpoints, alarms, results, purges, return_exceptions=True)
             await forwarding
 
 

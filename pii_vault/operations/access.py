@@ -51,6 +51,7 @@ async def require_purpose(vault: Vault, principal: Principal, *, verb: str, purp
     """Raises UnknownPurpose, or Forbidden where principal, verb and purpose could allow no class at all."""
     if purpose not in vault.purposes:
         raise UnknownPurpose
+    await vault.grants.refresh()
     if not vault.matrix.could_allow_any(principal.roles, purpose, verb):
         await refuse(vault, principal, Forbidden(), verb=verb, purpose=purpose, request_id=request_id)
 
@@ -59,7 +60,7 @@ def rule(
     vault: Vault, principal: Principal, *, purpose: str, class_id: str, action: str, blocked: bool = False
 ) -> Ruling:
     """The ruling for one class. Consents are not recorded yet, so none is assumed."""
-    facts = RequestFacts(now=vault.clock())
+    facts = RequestFacts(now=vault.clock(), break_glass=vault.grants.covers(principal, purpose, class_id))
     decision = decide(vault.matrix, principal=principal, purpose=purpose, class_id=class_id, action=action, facts=facts)
     return decision.for_subject(SubjectFacts(consent=False, blocked=blocked))
 
