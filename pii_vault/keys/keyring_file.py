@@ -80,7 +80,7 @@ class KeyringFile(BaseModel):
 
 def seal_key(cipher: AesGcmCipher, key: bytes, *, place: str) -> str:
     nonce = os.urandom(NONCE_BYTES)
-    return base64.b64encode(nonce + cipher.encrypt(nonce, key, _bound(place))).decode()
+    return encode(nonce + cipher.encrypt(nonce, key, _bound(place)))
 
 
 def open_key(cipher: AesGcmCipher, sealed: str, *, place: str) -> bytes:
@@ -128,6 +128,10 @@ def write(path: Path, content: KeyringFile) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def encode(blob: bytes) -> str:
+    return base64.b64encode(blob).decode()
 
 
 def decode(text: str) -> bytes:

@@ -49,7 +49,9 @@ class LocalKeyring:
         self._path = path
         stamp = _stamp(path)
         content = keyring_file.read(path)
-        self._root = AesGcmCipher(_as_seal(seal).open(content.header, content.root))
+        self._seal = _as_seal(seal)
+        self._root_key = self._seal.open(content.header, content.root)
+        self._root = AesGcmCipher(self._root_key)
         self._audit_key = keyring_file.open_key(self._root, content.audit, place="audit")
         self._checkpoint_seed = keyring_file.open_key(self._root, content.checkpoint, place="checkpoint")
         self._tenants = self._open_tenants(content)
@@ -116,13 +118,22 @@ class LocalKeyring:
         await self._change(change)
 
     async def trim(self, tenant: str, kind: Kind) -> Versions:
+        """With a token it also ends every older copy of the file: what sealed their root is destroyed."""
+        retired: list[Kdf | TokenKey] = []
+
         def change(content: KeyringFile) -> None:
             entry = _entry(content, tenant)
             held = entry.held(kind)
             for version in [each for each in held if each < entry.minimum.get(kind, FIRST)]:
                 del held[version]
+            if self._seal.renews:
+                retired.append(content.header)
+                header, content.root = self._seal.seal(self._root_key)
+                content.token = header if isinstance(header, TokenKey) else None
 
         await self._change(change)
+        for header in retired:
+            await asyncio.to_thread(self._seal.retire, header)
         return (await self._tenant(tenant)).versions(kind)
 
     async def ready(self) -> None:

@@ -1,6 +1,5 @@
 """What opens a keyring's root key: a passphrase, or a key inside a PKCS#11 token (pkcs11.py)."""
 
-import base64
 import os
 import stat
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Protocol
 
 from pii_vault.core.primitives import AesGcmCipher, key_from_passphrase
 from pii_vault.errors import BrokenKeyring, WrongPassphrase
-from pii_vault.keys.keyring_file import Kdf, TokenKey, decode, open_key, seal_key
+from pii_vault.keys.keyring_file import Kdf, TokenKey, decode, encode, open_key, seal_key
 
 SALT_BYTES = 16
 MIN_PASSPHRASE_CHARS = 12
@@ -20,14 +19,23 @@ STRANGERS_MAY_READ = 0o037
 class RootSeal(Protocol):
     """Both directions name the header of the file, so that a root sealed one way is never opened another."""
 
+    @property
+    def renews(self) -> bool:
+        """Whether each seal is under a key of its own that can be destroyed: then a trim seals anew."""
+
     def seal(self, root: bytes) -> tuple[Kdf | TokenKey, str]:
         """The header that says how, and the sealed root. Raises WrongPassphrase or KeyServiceUnavailable."""
 
     def open(self, header: Kdf | TokenKey, sealed: str) -> bytes:
         """The root. Raises WrongPassphrase, BrokenKeyring or KeyServiceUnavailable."""
 
+    def retire(self, header: Kdf | TokenKey) -> None:
+        """Destroys what sealed the root under this header, where that can be destroyed."""
+
 
 class PassphraseSeal:
+    renews = False
+
     def __init__(self, passphrase: str, *, work_factor: int = DEFAULT_WORK_FACTOR) -> None:
         self._passphrase = passphrase.encode()
         self._work_factor = work_factor
@@ -37,7 +45,7 @@ class PassphraseSeal:
         if len(self._passphrase.decode()) < MIN_PASSPHRASE_CHARS:
             raise WrongPassphrase(f"a passphrase has at least {MIN_PASSPHRASE_CHARS} characters; take a longer one")
         salt = os.urandom(SALT_BYTES)
-        kdf = Kdf(work_factor=self._work_factor, salt=base64.b64encode(salt).decode())
+        kdf = Kdf(work_factor=self._work_factor, salt=encode(salt))
         return kdf, seal_key(self._cipher(kdf), root, place="root")
 
     def open(self, header: Kdf | TokenKey, sealed: str) -> bytes:
@@ -47,6 +55,9 @@ class PassphraseSeal:
             return open_key(self._cipher(header), sealed, place="root")
         except BrokenKeyring:
             raise WrongPassphrase from None
+
+    def retire(self, header: Kdf | TokenKey) -> None:
+        """A passphrase cannot be destroyed: who knows it opens every copy of the file."""
 
     def _cipher(self, kdf: Kdf) -> AesGcmCipher:
         salt = decode(kdf.salt)
