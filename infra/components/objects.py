@@ -56,7 +56,7 @@ class Component(pulumi.ComponentResource):
         options = pulumi.ResourceOptions(
             parent=self,
             provider=self.place.provider,
-            depends_on=self._after,
+            depends_on=list(self._after),
             protect=kept,
             retain_on_delete=kept,
             additional_secret_outputs=_SECRET_PARTS if manifest["kind"] == "Secret" else None,

@@ -87,6 +87,7 @@ class Cluster(Part):
     kubernetes: Annotated[str, _matching(re.compile(r"1\.\d{2}"), "a version such as 1.36")] = "1.36"
     storage_class: ObjectName | Literal[""] = ""
     load_balancer_class: str = ""
+    pod_networks: tuple[Network, ...] = Field((), description="of this cluster's pods: whence the edge calls the vault")
     egress_addresses: tuple[Network, ...] = ()
     api_server: tuple[Network, ...] = ()
     api_server_port: Port = 6443
@@ -127,6 +128,7 @@ class Database(Part):
     kind: Literal["cloudnative-pg", "statefulset", "external"] = "cloudnative-pg"
     instances: int = Field(3, ge=1, le=9)
     storage: Size = "50Gi"
+    irreversible: Literal["refused", "accepted"] = Field("refused", description="migrations that cannot be undone")
     cpu: Cpu = "1"
     memory: Size = "2Gi"
     host: Host | Literal[""] = ""

@@ -147,8 +147,8 @@ def _weakenings(settings: StackSettings) -> None:
         _refuse(
             "keys.kind", "a keyring file is not a key service; accept it in a rehearsal: keys.local_keyring: accepted"
         )
-    if local and settings.sizes.web.replicas > 1:
-        _refuse("sizes.web.replicas", "allowed: 1 where keys are in a file")
+    if local and settings.sizes.web.max_replicas > 1:
+        _refuse("sizes.web.max_replicas", "allowed: 1 where keys are in a file (and sizes.web.replicas: 1)")
     if settings.rehearsed:
         return
     weak = {

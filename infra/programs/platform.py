@@ -2,6 +2,8 @@
 
 import pulumi
 
+from infra.components.access import Access, AccessArgs
+from infra.components.admission import Admission, AdmissionArgs
 from infra.components.namespace import Namespace, NamespaceArgs
 from infra.lib.names import EDGE, NAMESPACES
 from infra.lib.settings import StackSettings
@@ -12,7 +14,16 @@ from infra.values import Values
 def build(settings: StackSettings, values: Values) -> None:
     del values  # a platform holds no secret
     place = open_place(settings)
-    for name, data_class in NAMESPACES[settings.contour].items():
-        args = NamespaceArgs(name, data_class, settings.cluster.kubernetes, load_balancers=1 if name == EDGE else 0)
-        Namespace(args, place)
-    pulumi.export("namespaces", sorted(NAMESPACES[settings.contour]))
+    inside = NAMESPACES[settings.contour]
+    admission = Admission(AdmissionArgs(settings.images.registries, tuple(inside)), place)
+    namespaces = [
+        Namespace(
+            NamespaceArgs(name, kind, settings.cluster.kubernetes, load_balancers=1 if name == EDGE else 0),
+            place,
+            after=[admission],
+        )
+        for name, kind in inside.items()
+    ]
+    access = AccessArgs(settings.access.operators, settings.access.officers, tuple(inside))
+    Access(access, place, after=namespaces)
+    pulumi.export("namespaces", sorted(inside))

@@ -1,10 +1,54 @@
-"""The public half."""
+"""The public half: paths, secrets, certificates, database, application, edge. What it holds is tokens."""
 
+import pulumi
+
+from infra.components import app
+from infra.components.app import App, AppArgs
+from infra.components.certificates import CertificateArgs
+from infra.lib.names import APP
 from infra.lib.settings import StackSettings
-from infra.programs.common import open_place
+from infra.link import link_of
+from infra.material import needed
+from infra.programs.common import (
+    add_certificates,
+    add_database,
+    add_edge,
+    add_network,
+    add_secrets,
+    open_place,
+    peer_of,
+)
 from infra.values import Values
 
 
 def build(settings: StackSettings, values: Values) -> None:
-    del values
-    open_place(settings)
+    """Raises ContractChanged, ContractInvalid, CertificateExpired: before anything is registered."""
+    peer = peer_of(settings)
+    place = open_place(settings)
+    link = link_of("public", peer)
+    args = AppArgs(
+        image=settings.images.larets,
+        stage=settings.stage,
+        hosts=settings.hosts,
+        link=link,
+        web=settings.sizes.web,
+        worker=settings.sizes.worker,
+        generation=settings.secrets.generation,
+    )
+    network = add_network(settings, peer, place)
+    secrets = add_secrets(settings, app.secrets(), values, place)
+    certificates = add_certificates(settings, _certificates(settings), values, place)
+    first: list[pulumi.Resource] = [network, secrets, certificates]
+    migrations = add_database(settings, place, after=first)
+    App(args, place, after=[*first, migrations])
+    add_edge(settings, peer, place, after=first)
+    pulumi.export("link", "open" if link.open else "closed")
+    pulumi.export("origins", {"crm": f"https://{settings.hosts.crm}"})
+
+
+def _certificates(settings: StackSettings) -> tuple[CertificateArgs, ...]:
+    found = {one.name: one for one in needed("public", settings) if one.kind == "certificate"}
+    return tuple(
+        CertificateArgs(name, APP, "tokens", found[name].hosts, found[name].common_name)
+        for name in ("tls-intake", "tls-crm")
+    )
