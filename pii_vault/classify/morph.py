@@ -1,0 +1,120 @@
+"""What a Russian word can be: a name, a patronymic, a surname, a place, or something else.
+
+From pymorphy3 with the OpenCorpora dictionary, natasha's list of given names for those it lacks (loaded once, on
+first use), and endings for the rest. A word may be several things; weights say how likely each is.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from importlib import resources
+from typing import Any, Final
+
+from pii_vault.classify.words import word_set
+
+_PATRONYMIC: Final = re.compile(
+    r"[а-яё]{2,}(?:(?:ов|ев|ёв)(?:ич(?:а|у|ем|е)?|н(?:а|ы|е|у|ой|ою))|(?:ин)?ичн(?:а|ы|е|у|ой|ою)|"
+    r"(?:[иь]ич|ыч)(?:а|у|ем|е)?|(?:оглы|кызы))"
+)
+_SURNAME: Final = re.compile(
+    r"[а-яё]{2,}(?:(?:ов|ев|ёв|ин|ын)(?:а|у|ым|е|ой|ы|ых|ыми)?|(?:ск|цк)(?:ий|ого|ому|им|ом|ая|ой|ую)|[ёе]нко|"
+    r"[а-яё](?:ук|юк|чук)(?:а|у|ом|е)?|(?:дзе|швили|[ая]н(?:а|у|ом|е)?|иани|заде)|(?:ович|евич)(?:а|у|ем|е)?|ых|их)"
+)
+_DIMINUTIVE: Final = re.compile(
+    r"(?:тан|кат|ол|ал|лен|свет|нат|наст|мар|лю[бд]|ир|ан|юл|окс|ди[мн]|сер[её]ж|андр|вов|коль?|пет|паш|леш|миш|саш|ван|вит|"
+    r"вер|над|гал|ден|жен|зин|крис|ксю|лид|лар|соф|сон|там|том|рит|дар|маш|даш|наташ)"
+    r"(?:юш|юх|ечк|очк|еньк|юшк|ушк|ош|уш|ун|уль|юс|ян|яш|икк?)(?:[аяеиуюы]|ой|ей)?"
+)
+_VOCATIVES: Final = word_set("vocatives")
+_COMMON_NAMES: Final = word_set("common_names")
+_MORE: Final = word_set("more_names")
+_TOWN_WORDS: Final = word_set("town_words")
+_ENDINGS = re.compile(r"(?:ою|ею|ой|ей|ом|ем|ам|ям|а|я|ы|и|е|у|ю)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How likely a word is each of these, from 0 to 1, and what else it is."""
+
+    first: float
+    patronymic: float
+    surname: float
+    place: float
+    common: float  # an ordinary word
+    part: str  # of speech, of the likeliest ordinary reading
+    past_gender: str  # of a verb in the past: masc, femn, or nothing
+    name_gender: str
+
+
+_NOTHING: Final = Reading(0, 0, 0, 0, 1, "", "", "")
+
+
+@cache
+def _analyser() -> Any:
+    import pymorphy3  # noqa: PLC0415  fifteen megabytes, and only who classifies needs them
+
+    return pymorphy3.MorphAnalyzer(lang="ru")
+
+
+@cache
+def _listed() -> frozenset[str]:
+    """Given names in the nominative, lower case, ё as е."""
+    content = resources.files("natasha").joinpath("data", "dict", "first.txt").read_text("utf-8")
+    listed = {line.strip().lower().replace("ё", "е") for line in content.splitlines()}
+    return frozenset(listed | {word.replace("ё", "е") for word in _MORE})
+
+
+def is_listed(word: str) -> bool:
+    """Whether a lower-case word, or its stem with another ending, is in the list of given names."""
+    plain = word.replace("ё", "е")
+    names = _listed()
+    if plain in names:
+        return True
+    stem = _ENDINGS.sub("", plain)
+    return len(stem) >= 3 and stem != plain and any(stem + ending in names for ending in ("", "а", "я", "й", "ь"))  # noqa: PLR2004
+
+
+@lru_cache(maxsize=65536)
+def read(word: str) -> Reading:  # noqa: C901  one adjustment after another
+    """The reading of a lower-case word."""
+    if not word or not ("а" <= word[0] <= "я" or word[0] == "ё"):
+        return _NOTHING
+    weights = dict.fromkeys(("Name", "Patr", "Surn", "Geox"), 0.0)
+    common, part, past, gender = 0.0, "", "", ""
+    known = _analyser().word_is_known(word)
+    for parse in _analyser().parse(word):
+        tag = parse.tag
+        kind = next((each for each in weights if each in tag), None)
+        if kind is not None:
+            weights[kind] += parse.score
+            gender = gender or (str(tag.gender) if kind in ("Name", "Surn", "Patr") and "ms-f" not in tag else "")
+        else:
+            common += parse.score
+            part = part or str(tag.POS or "")
+        if tag.POS == "VERB" and tag.tense == "past" and tag.number == "sing":
+            past = past or str(tag.gender)
+    first, patronymic, surname = weights["Name"], weights["Patr"], weights["Surn"]
+    if not known:
+        common = min(common, 0.3)
+    if word in _MORE or (not first and is_listed(word) and not known):
+        first = max(first, 0.8)
+    if word in _COMMON_NAMES:
+        first = max(first, 0.4)
+    if _DIMINUTIVE.fullmatch(word) and not known:
+        first = max(first, 0.7)
+    if _PATRONYMIC.fullmatch(word) and (not known or patronymic):
+        patronymic = max(patronymic, 0.8)
+    if _SURNAME.fullmatch(word) and (not known or surname):
+        surname = max(surname, 0.7 if not known else 0.5)
+    return Reading(first, patronymic, surname, weights["Geox"], common, part, past, gender)
+
+
+def is_vocative(word: str) -> bool:
+    """Short forms people are called by (`Наташ`, `Вань`); many are other words too, so only where one is addressed."""
+    return word in _VOCATIVES
+
+
+def is_town(words: str) -> bool:
+    """Whether a name can be that of a place."""
+    parts = words.lower().replace("ё", "е").split()
+    return words.lower() in _TOWN_WORDS or any(read(part).place > 0 for part in parts)

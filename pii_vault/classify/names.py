@@ -1,0 +1,220 @@
+# ruff: noqa: C901, PLR0911, PLR2004  one question after another, and their weights
+"""Names of persons by rules: what the words can be, how they stand together, and what stands beside them.
+
+Made for chats and notes, where the recogniser of natasha, trained on news, is weak: names in lower case, short forms,
+initials, surnames alone. What that recogniser finds comes in as one more witness (`people`), never as a verdict.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from functools import cache
+from itertools import pairwise
+from typing import Final
+
+from pii_vault.classify.morph import is_vocative, read
+from pii_vault.classify.spans import Span
+from pii_vault.classify.surroundings import Surroundings, Word
+from pii_vault.classify.words import word_set
+from pii_vault.core.transliterate import skeleton
+
+MONTHS: Final = word_set("months")
+NEVER: Final = word_set("never")
+TOWN_PAIRS: Final = word_set("town_pairs")
+
+_WORD: Final = re.compile(r"[А-ЯЁа-яё]+(?:[-'][А-ЯЁа-яё]+)*|[A-Za-z]+(?:['-][A-Za-z]+)*")
+_INITIALS = r"(?:[А-ЯЁ]\.\s?-?[А-ЯЁ]\.?|[А-ЯЁ]\.)"
+_LOW_INITIALS = r"[а-яё]\.\s?[а-яё]\."
+_SURNAME_INITIALS: Final = re.compile(
+    rf"(?<![\w.])(?:[А-ЯЁ][а-яё]+(?:-[А-ЯЁ][а-яё]+)?|[А-ЯЁ]{{3,}}(?:-[А-ЯЁ]+)?),?\s+{_INITIALS}(?!\w)"
+    rf"|(?<![\w.])(?P<low>[а-яё]{{4,}})\s+{_LOW_INITIALS}(?!\w)"
+)
+_INITIALS_SURNAME: Final = re.compile(r"(?<![\w.])[А-ЯЁ]\.\s?(?:[А-ЯЁ]\.\s?)?[А-ЯЁ][а-яё]{2,}(?:-[А-ЯЁ][а-яё]+)?(?!\w)")
+_QUOTED = re.compile(r"[«\"“„][^«»\"“”\n]{1,40}[»\"”“]")
+_LATIN_ENDINGS = ("ov", "ova", "ev", "eva", "in", "ina", "sky", "skii", "skaya", "ko", "uk", "yan")
+
+
+class _Finder(Surroundings):
+    def find(self) -> Iterator[Span]:
+        yield from self._with_initials()
+        at = 0
+        while at < len(self.words):
+            taken = self._longest(at)
+            if taken:
+                yield Span(self.words[at].start, self._initial_after(self.words[at + taken - 1].end), "name")
+                at += taken
+            else:
+                at += 1
+
+    def _longest(self, at: int) -> int:
+        for count in (4, 3, 2, 1):
+            run = self.words[at : at + count]
+            if len(run) == count and self._together(run) and self._is_name(run, at):
+                return count
+        return 0
+
+    def _together(self, run: Sequence[Word]) -> bool:
+        return all(
+            0 < right.start - left.end <= 2 and self.text[left.end : right.start].strip(" \u00a0") == ""
+            for left, right in pairwise(run)
+        )
+
+    def _is_name(self, run: Sequence[Word], at: int) -> bool:
+        if any(word.low in MONTHS for word in run):
+            return False
+        if run[0].text.isascii():
+            return self._is_latin_name(run, at)
+        if any(word.text.isascii() for word in run) or (self._is_thing(run) and not self._called(run)):
+            return False
+        if len(run) == 1:
+            return self._is_single(run[0], at)
+        if any(word.low in NEVER and not (word.capital and self._called(run)) for word in run):
+            return False
+        if any(word.patronymic for word in run):
+            return self._has_patronymic(run)
+        if len(run) == 2:
+            return self._is_pair(run, at)
+        return len(run) == 3 and self._witnessed(run) and all(word.capital for word in run)
+
+    def _has_patronymic(self, run: Sequence[Word]) -> bool:
+        """Some order of given name, patronymic and surname, with the name before the patronymic."""
+        places = [at for at, word in enumerate(run) if word.patronymic]
+        if len(run) == 4:
+            return False
+        place = places[-1]
+        if len(places) > 1 and len(run) == 3:  # a surname such as Абрамович beside a patronymic
+            place = next((each for each in places if each > 0 and run[each - 1].first > 0.1), place)
+        if place == 0:
+            return False
+        given = run[place - 1]
+        given_fits = given.first > 0.03 or (given.capital and given.reading.part in ("", "NOUN"))
+        if not given_fits or given.low in NEVER:
+            return False
+        others = [word for each, word in enumerate(run) if each not in (place, place - 1)]
+        return all(self._may_be_surname(word, beside=given) for word in others)
+
+    def _may_be_surname(self, word: Word, *, beside: Word) -> bool:
+        if word.low in NEVER or self._is_title(word):
+            return False
+        if word.surname > 0.03:
+            return True
+        if word.reading.past_gender or word.reading.part in ("PREP", "CONJ", "ADVB", "NPRO", "PRCL", "VERB", "INFN"):
+            return False
+        starts = self._starts_sentence(word)
+        return word.capital and beside.capital and not (starts and word.reading.common > 0.9 and len(word.low) < 3)
+
+    def _is_pair(self, run: Sequence[Word], at: int) -> bool:
+        one, two = run
+        if f"{one.low} {two.low}" in TOWN_PAIRS:
+            return False
+        for given, surname in ((one, two), (two, one)):
+            if given.first <= 0.03 or surname.low in NEVER or self._is_title(surname):
+                continue
+            both = one.capital and two.capital
+            if not given.capital and surname.capital and self._is_famous(surname.low):
+                continue
+            if both and surname.surname > 0.03:
+                return True
+            unlisted = (
+                surname.first < 0.5 and not surname.reading.past_gender and surname.reading.part in ("", "NOUN", "ADJF")
+            )
+            if both and given.first > 0.3 and unlisted and not self._starts_sentence(surname):
+                return surname is two or surname.reading.common < 0.9 or self._called(run)
+            opening = both and self._starts_sentence(surname) and surname is one and given.first > 0.3
+            if opening and (self._called(run) or (self._stands_alone(run) and surname.reading.place == 0)):
+                return True
+            if not both and surname.surname > 0.3 and given.first > 0.3 and surname.reading.common < 0.9:
+                return True
+            if not both and surname.surname > 0.03 and given.first > 0.03 and self._called(run):
+                return True
+        if all(word.capital for word in run) and self._called(run) and self._open_class(run):
+            return not any(word.low in NEVER for word in run)
+        del at
+        return self._witnessed(run) and all(word.capital for word in run) and any(word.any_part for word in run)
+
+    def _is_single(self, word: Word, at: int) -> bool:
+        low, reading = word.low, word.reading
+        if len(low) < 2 or self._in_quotes(word) or self._is_abbreviation(word):
+            return False
+        called, likely = self._called([word]), self._likely(word)
+        addressed = self._is_addressed(word)
+        if low in NEVER:
+            sure = called or self._verb_agrees(word, at)
+            return word.capital and (sure or (addressed and reading.common < 0.3)) and reading.first > 0.3
+        if self._is_street_or_code(word):
+            return False
+        if is_vocative(low) and addressed:
+            return True
+        capital = word.capital and not self.shouting
+        if word.patronymic:
+            return reading.common < 0.5 and (low.endswith(("ыч", "ыча", "ычу", "ычем", "ич")) or capital)
+        if reading.first > 0.03:
+            if self._is_town_here(word):
+                return False
+            if capital and not self._starts_sentence(word):
+                return reading.first >= 0.3 or called or likely or addressed or self._witnessed([word])
+            if capital:
+                return (
+                    reading.first >= 0.75 or addressed or called
+                    or self._verb_agrees(word, at) or self._stands_alone([word])
+                ) and not self._names_goods(word)  # fmt: skip
+            if reading.first >= 0.6 and reading.common < 0.35:
+                return True
+            if reading.first >= 0.3 and reading.common < 0.75:
+                likely = likely and reading.common < 0.5
+                return called or likely or addressed or self._verb_agrees(word, at)
+            return called or addressed
+        return self._is_surname_alone(word, at, capital=capital, called=called, likely=likely)
+
+    def _is_surname_alone(self, word: Word, at: int, *, capital: bool, called: bool, likely: bool) -> bool:
+        reading, low = word.reading, word.low
+        if len(low) < 3:
+            return False
+        if self._is_famous(low) and not called:
+            return False
+        if called and word.capital and self._open_class([word]):
+            return True
+        if reading.surname <= 0.03:
+            return capital and likely and self._witnessed([word]) and reading.common < 0.9 and reading.place == 0
+        if self._is_town_here(word) or self._is_street_here(word):
+            return False
+        if capital and not self._starts_sentence(word):
+            return reading.surname >= 0.3 or likely or self._witnessed([word])
+        if capital:
+            return (reading.surname >= 0.4 or self._witnessed([word])) and (
+                self._verb_agrees(word, at) or self._stands_alone([word]) or self._conjoined(word, at)
+            )
+        return reading.surname >= 0.4 and (called or (likely and reading.common < 0.3 and reading.place < 0.3))
+
+    def _is_latin_name(self, run: Sequence[Word], at: int) -> bool:
+        del at
+        if len(run) != 2 or not all(word.capital for word in run) or self._is_thing(run):
+            return False
+        one, two = (skeleton(word.text) for word in run)
+        return (one in _latin_names() or two in _latin_names()) and (
+            self._called(run) or any(word.low.endswith(_LATIN_ENDINGS) for word in run) or self._witnessed(run)
+        )
+
+    def _with_initials(self) -> Iterator[Span]:
+        for match in _SURNAME_INITIALS.finditer(self.text):
+            low = re.match(r"\w+", match[0])
+            reading = read(low[0].lower()) if low else None
+            if match["low"] and (reading is None or reading.surname < 0.3):
+                continue
+            if low is None or reading is None or low[0].lower() in NEVER:
+                continue
+            if reading.surname > 0.03 or self._open_reading(reading) or reading.first > 0.3:
+                yield Span(match.start(), match.end(), "name")
+        for match in _INITIALS_SURNAME.finditer(self.text):
+            last = re.split(r"[.\s]+", match[0])[-1].lower()
+            if last not in NEVER and last not in MONTHS and (read(last).surname > 0.03 or match[0].count(".") == 2):
+                yield Span(match.start(), match.end(), "name")
+
+
+def find_names(text: str, people: Sequence[tuple[int, int]] = ()) -> list[Span]:
+    """Spans of names; `people` are the places where a recogniser saw persons."""
+    return list(_Finder(text, people).find())
+
+
+@cache
+def _latin_names() -> frozenset[str]:
+    return frozenset(skeleton(name) for name in word_set("familiar"))
