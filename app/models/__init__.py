@@ -2,6 +2,7 @@
 
 from app.models.base import Base
 from app.models.contact import Contact, ContactToken
+from app.models.erasure import ErasedSubject
 from app.models.order import Order, OrderItem, OrderToken
 from app.models.signin import StaffSession
 from app.models.system import IdempotencyKey, IntakeEvent
@@ -12,6 +13,7 @@ __all__ = [
     "Base",
     "Contact",
     "ContactToken",
+    "ErasedSubject",
     "IdempotencyKey",
     "IntakeEvent",
     "Order",

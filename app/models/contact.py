@@ -22,7 +22,7 @@ class ContactToken(TenantRow, Base):
 
 
 class Contact(TenantRow, Base):
-    """`version` grows with each change and is the row's ETag."""
+    """`version` grows with each change and is the row's ETag; `erased_at`: the vault erased this person then."""
 
     __tablename__ = "contact"
 
@@ -32,6 +32,7 @@ class Contact(TenantRow, Base):
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    erased_at: Mapped[datetime | None]
 
     token_rows: Mapped[list[ContactToken]] = relationship(
         primaryjoin=lambda: and_(

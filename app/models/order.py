@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Numeric, and_
+from sqlalchemy import Computed, Numeric, Text, and_
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
@@ -56,6 +56,8 @@ class Order(TenantRow, Base):
     external_id: Mapped[str]
     sequence: Mapped[int]
     number: Mapped[str]
+    number_head: Mapped[str] = mapped_column(Text(collation="C"), Computed("lower(number)"), deferred=True)
+    number_tail: Mapped[str] = mapped_column(Text(collation="C"), Computed("reverse(lower(number))"), deferred=True)
     status: Mapped[str]
     shop_status: Mapped[str]
     currency: Mapped[str]

@@ -47,8 +47,8 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         limit: Limit = 50,
         cursor: Annotated[str | None, Query(max_length=200)] = None,
     ) -> PageOut[OrderOut]:
-        """Newest first. `source` is a connector such as `woocommerce`, `number` a part of the order's number, `token`
-        any token an order carries.
+        """Newest first. `source` is a connector such as `woocommerce`, `number` the beginning or the end of the
+        order's number, `token` any token an order carries.
         """
         filters = OrderFilters(
             status=status,

@@ -6,7 +6,8 @@ from datetime import datetime
 class OrderFilters:
     """What a list of orders is narrowed to.
 
-    `source` is a connector; `token` any token an order carries; `number` a part of the order's number;
+    `source` is a connector; `token` any token an order carries; `number` the beginning or the end of
+    the order's number;
     `contact_ids` the persons a search frame found, None when nobody was searched for.
     """
 
