@@ -24,6 +24,7 @@ from scripts.local.sockets import free_ports
 from scripts.tools.tool import BIN, PLACE
 
 PATIENCE: Final = 60.0
+STOP_SECONDS: Final = 2.0  # data are thrown away, so nobody needs to be waited for
 ADMISSION: Final = "NodeRestriction"
 NODE_CPU, NODE_MEMORY = "16", "64Gi"
 ROOT_GROUP: Final = "system:masters"
@@ -126,9 +127,9 @@ class Plane:
         """End the processes, last started first; data stay in the folder."""
         for process in reversed(self.processes.values()):
             process.send_signal(signal.SIGTERM)
-        for process in self.processes.values():
+        for process in reversed(self.processes.values()):
             try:
-                process.wait(timeout=10)
+                process.wait(timeout=STOP_SECONDS)
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
