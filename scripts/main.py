@@ -25,6 +25,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "leakcheck": ("scripts.leakcheck.command", "plant canary persons and scan everything public"),
     "bench": ("scripts.bench.command", "measure speed against the bare database and cipher"),
     "classify": ("scripts.classify", "find personal data in notes, chats and transcripts"),
+    "rows": ("scripts.rows", "files of rows: values to tokens and back"),
     "audit": ("scripts.audit", "the audit log: verify"),
     "tenant": ("scripts.tenant", "shops: create, suspend"),
     "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
