@@ -36,7 +36,7 @@ async def shown(vault: Vault, token: str, *, who: Principal = SALES, purpose: st
 
 
 async def ask(vault: Vault, who: Principal = SALES, **changes: Any) -> str:
-    fields = {"purpose": PURPOSE, "classes": ["passport"], "reason": REASON, "minutes": 15} | changes
+    fields: dict[str, Any] = {"purpose": PURPOSE, "classes": ["passport"], "reason": REASON, "minutes": 15} | changes
     return await service.request(vault, who, **fields)
 
 
