@@ -18,6 +18,7 @@ from pii_vault.api.hot import HotEndpoints
 from pii_vault.assemble import open_vault
 from pii_vault.config import VaultSettings
 from pii_vault.console.endpoints import build_console
+from pii_vault.edge import BehindEdge
 from pii_vault.errors import MisdirectedRequest
 from pii_vault.gateway.endpoints import build_gateway
 from pii_vault.identity.endpoints import build_console_signin, build_identity, build_identity_service
@@ -47,11 +48,15 @@ class ByHost:
 
 
 class ByPath:
-    """The hot endpoints first, by exact path; everything else goes on to the application behind."""
+    """The hot endpoints first, by exact path; everything else goes on to the application behind.
 
-    def __init__(self, hot: Routes, app: ASGIApp) -> None:
-        self._hot = hot
+    What stands outermost on a listener also says what its protocol may answer without ASGI (`direct`).
+    """
+
+    def __init__(self, hot: HotEndpoints, app: ASGIApp) -> None:
+        self._hot: Routes = hot.routes
         self._app = app
+        self.direct = hot.direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._hot.get(scope["path"])
@@ -84,7 +89,7 @@ async def applications(
         staff = build_staff_sessions(settings, vault, sessions)
         services = Services(settings, vault, sessions, staff)
         authenticator = Authenticator(vault, staff)
-        hot = HotEndpoints(vault, authenticator).routes
+        hot = HotEndpoints(vault, authenticator)
         pages = build_service_pages(vault, authenticator, metrics_dir)
         hooks = _app("Larets hooks", [build_health(vault), build_gateway(services)])
         async with AsyncExitStack() as stack:
@@ -93,30 +98,31 @@ async def applications(
             await stack.enter_async_context(hooks.router.lifespan_context(hooks))
             yield [
                 SafeErrors(_browser(services, hot, pages, hooks)),
-                SafeErrors(_service(services, hot, pages)),
+                _service(services, hot, pages),
             ]
 
 
-def _browser(services: Services, hot: Routes, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
+def _browser(services: Services, hot: HotEndpoints, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
     origins = services.settings.origins
     health = build_health(services.vault)
     vault = _app("Larets vault", [health, pages, build_identity(services), build_frames(services), build_site()])
     console = _app("Larets console", [health, build_console_signin(services), build_console(services), build_site()])
-    return ByHost(
+    by_host = ByHost(
         {
             origins["vault"]: ByPath(hot, BrowserGuard(LimitedBodies(vault), origin=origins["vault"])),
             origins["console"]: BrowserGuard(LimitedBodies(console), origin=origins["console"]),
             origins["hooks"]: LimitedBodies(hooks),
         }
     )
+    return BehindEdge(by_host, trusted=services.settings.trusted_edge)
 
 
-def _service(services: Services, hot: Routes, pages: APIRouter) -> ASGIApp:
+def _service(services: Services, hot: HotEndpoints, pages: APIRouter) -> ASGIApp:
     app = _app(
         "Larets vault, service listener",
         [build_health(services.vault), pages, build_identity_service(services)],
     )
-    return ByPath(hot, LimitedBodies(app))
+    return ByPath(hot, SafeErrors(LimitedBodies(app)))
 
 
 def _app(title: str, routers: Sequence[APIRouter]) -> FastAPI:

@@ -209,7 +209,7 @@ async def connection(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
         yield acquired
     except GONE as error:
         logger.warning("the database did not answer: %s", type(error).__name__)
-        if _is_lost(error):  # a restart has killed the others too
+        if is_lost(error):  # a restart has killed the others too
             await pool.expire_connections()
         raise StoreUnavailable from error
     finally:
@@ -226,12 +226,12 @@ async def fetch(pool: asyncpg.Pool, statement: str, *arguments: object) -> list[
                 rows: list[Any] = await acquired.fetch(statement, *arguments)
                 return rows
         except StoreUnavailable as error:
-            if not again or not _is_lost(error.__cause__):
+            if not again or not is_lost(error.__cause__):
                 raise
     return []
 
 
-def _is_lost(error: BaseException | None) -> bool:
+def is_lost(error: BaseException | None) -> bool:
     """The connection broke, as opposed to a database that is slow or refuses."""
     return isinstance(error, LOST) and not isinstance(error, TimeoutError)
 

@@ -20,8 +20,9 @@ from typing import Any, Final
 import uvicorn
 import uvloop
 
+from pii_vault.peer import peer_certificate_protocol
 from pii_vault.prefork import Parent
-from pii_vault.protocol import PEER, LimitedProtocol, Peer, peer_certificate_protocol
+from pii_vault.protocol import PEER, LimitedProtocol, Peer
 
 __all__ = ["PEER", "Listener", "Peer", "ServerTls", "TransportProblem", "peer_certificate_protocol", "serve_listeners"]
 

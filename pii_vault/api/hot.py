@@ -1,4 +1,4 @@
-"""The hot endpoints as plain ASGI: no routing, no models, no middleware between the socket and the operation."""
+"""The hot endpoints: no routing, no models, no middleware between the socket and the operation."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from pii_vault.api import metrics
 from pii_vault.api.auth import Authenticator, Caller
-from pii_vault.api.body import read_body
+from pii_vault.api.body import MAX_BODY_BYTES, read_body
 from pii_vault.api.schemas import (
     RevealAnswer,
     RevealRequest,
@@ -19,6 +19,7 @@ from pii_vault.api.schemas import (
     TokeniseRequest,
     decode,
 )
+from pii_vault.direct import Answer, Direct
 from pii_vault.errors import Forbidden, InvalidRequest, VaultError
 from pii_vault.operations.access import refuse
 from pii_vault.operations.reveal import reveal
@@ -33,45 +34,59 @@ MAX_KEY_CHARS: Final = 255
 _encode = msgspec.json.Encoder().encode
 _tokenise_request = msgspec.json.Decoder(TokeniseRequest)
 _reveal_request = msgspec.json.Decoder(RevealRequest)
+_GUARDS: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
+_JSON: Final = ((b"content-type", b"application/json"), *_GUARDS)
+_PROBLEM: Final = ((b"content-type", MEDIA_TYPE.encode()), *_GUARDS)
 _search_request = msgspec.json.Decoder(SearchRequest)
 
 
 class HotEndpoints:
-    """POST /v1/tokenise, /v1/reveal, /v1/search. `routes` maps a path to an ASGI application."""
+    """POST /v1/tokenise, /v1/reveal, /v1/search.
+
+    `routes` maps a path to an ASGI application; `direct` serves the same to a protocol that needs no ASGI.
+    """
 
     def __init__(self, vault: Vault, authenticator: Authenticator) -> None:
         self._vault = vault
         self._authenticator = authenticator
-        self.routes = {
-            "/v1/tokenise": self._endpoint("tokenise", self._tokenise),
-            "/v1/reveal": self._endpoint("reveal", self._reveal),
-            "/v1/search": self._endpoint("search", self._search),
-        }
+        verbs = {"tokenise": self._tokenise, "reveal": self._reveal, "search": self._search}
+        self.routes = {f"/v1/{verb}": self._endpoint(verb, handler) for verb, handler in verbs.items()}
+        handlers = {f"/v1/{verb}".encode(): self._direct(verb, handler) for verb, handler in verbs.items()}
+        self.direct = Direct(handlers, MAX_BODY_BYTES)
 
     def _endpoint(self, verb: str, handler: Handler) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-        items = metrics.ITEMS.labels(verb)
-        seconds = metrics.SECONDS.labels(verb)
+        answer = self._answer(verb, handler)
 
-        async def answer(scope: Scope, receive: Receive, send: Send) -> None:
+        async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+            status, headers, body = await answer(scope, receive)
+            length = (b"content-length", b"%d" % len(body))
+            await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+            await send({"type": "http.response.body", "body": body})
+
+        return endpoint
+
+    def _direct(self, verb: str, handler: Handler) -> Callable[[Scope, bytes], Awaitable[Answer]]:
+        return self._answer(verb, handler)
+
+    def _answer(self, verb: str, handler: Handler) -> Callable[[Scope, Receive | bytes], Awaitable[Answer]]:
+        count = metrics.meter(verb).count
+
+        async def answer(scope: Scope, receive: Receive | bytes) -> Answer:
             started = time.perf_counter()
             request_id = new_request_id()
-            error: VaultError
+            items = 0
             try:
                 caller = await self._admit(scope, verb, request_id)
-                body = await read_body(scope, receive)
-                result, count = await handler(caller, scope, body, request_id)
-                await _send(send, 200, _encode(result), request_id)
-                items.inc(count)
-                status = 200
+                body = receive if isinstance(receive, bytes) else await read_body(scope, receive)
+                result, items = await handler(caller, scope, body, request_id)
+                made = Answer(200, (*_JSON, (b"larets-request-id", request_id.encode())), _encode(result))
             except VaultError as known:
-                status, error = known.status_code, known
-                await _send_problem(send, error, request_id)
+                made = _problem(known, request_id)
             except Exception as unknown:  # noqa: BLE001  its message may quote a value: it goes nowhere
                 log_unexpected(unknown, request_id=request_id)
-                status, error = 500, VaultError()
-                await _send_problem(send, error, request_id)
-            metrics.REQUESTS.labels(verb, str(status)).inc()
-            seconds.observe(time.perf_counter() - started)
+                made = _problem(VaultError(), request_id)
+            count(made.status, items, time.perf_counter() - started)
+            return made
 
         return answer
 
@@ -139,22 +154,7 @@ def _idempotency_key(scope: Scope) -> str | None:
     return None
 
 
-async def _send(
-    send: Send, status: int, body: bytes, request_id: str, *, extra: tuple[tuple[bytes, bytes], ...] = ()
-) -> None:
-    media_type = b"application/json" if status == 200 else MEDIA_TYPE.encode()  # noqa: PLR2004
-    headers = [
-        (b"content-type", media_type),
-        (b"content-length", str(len(body)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
-        (b"larets-request-id", request_id.encode()),
-        *extra,
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-
-
-async def _send_problem(send: Send, error: VaultError, request_id: str) -> None:
+def _problem(error: VaultError, request_id: str) -> Answer:
     extra = tuple((name.encode(), value.encode()) for name, value in problem_headers(error).items())
-    await _send(send, error.status_code, problem_bytes(error), request_id, extra=extra)
+    headers = (*_PROBLEM, (b"larets-request-id", request_id.encode()), *extra)
+    return Answer(error.status_code, headers, problem_bytes(error))

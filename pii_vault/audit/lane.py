@@ -12,6 +12,7 @@ import asyncpg
 from pii_vault.audit.errors import AuditOutcomeUnknown
 from pii_vault.audit.record import AuditEntry, Encoded
 from pii_vault.errors import AuditUnavailable
+from pii_vault.kept import KeptConnections
 from pii_vault.store import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
@@ -58,8 +59,12 @@ class Lane:
     limit: int
     in_flight: int
     deadline: float
+    _kept: KeptConnections = field(init=False)
     _waiting: deque[Job] = field(default_factory=deque)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._kept = KeptConnections(self.pool, seconds=self.deadline)
 
     def put(self, job: Job) -> None:
         self._waiting.append(job)
@@ -89,16 +94,20 @@ class Lane:
         return group
 
     async def _drain(self) -> None:
-        """Keep one connection for as long as work waits, so that its reset is not paid for each group."""
+        """One connection for as long as work waits."""
         try:
-            async with self.pool.acquire(timeout=self.deadline) as connection:
-                while group := self._take():
-                    if not await self._run_group(connection, group):
-                        return  # the connection was given up; whoever waits gets another one
+            connection = await self._kept.take()
         except DATABASE_ERRORS as error:
             logger.warning("audit: no usable database connection: %s", type(error).__name__)
             if len(self._tasks) <= 1:  # another task that has a connection serves the waiting ones
                 self.refuse_waiting()
+            return
+        try:
+            while group := self._take():
+                if not await self._run_group(connection, group):
+                    return  # the connection was given up; whoever waits gets another one
+        finally:
+            self._kept.give(connection)
 
     async def _run_group(self, connection: asyncpg.Connection, group: list[Job]) -> bool:
         try:
@@ -129,3 +138,4 @@ class Lane:
         self.refuse_waiting()
         for task in set(self._tasks):
             task.cancel()
+        await self._kept.close()

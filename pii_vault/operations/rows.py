@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from pii_vault import store
 from pii_vault.errors import StoreUnavailable
+from pii_vault.kept import KeptConnections
 
 if TYPE_CHECKING:
     import asyncpg
 
-IN_FLIGHT = 2
+IN_FLIGHT = 1  # a second statement would only halve the first
 SMALL = 100  # tokens of a request that shares; a larger one is a statement of its own
 MOST = 1000  # tokens of one statement
 
@@ -26,8 +27,10 @@ class RowLoader:
 
     def __init__(self, pool: "asyncpg.Pool") -> None:
         self._pool = pool
+        self._kept = KeptConnections(pool)
         self._waiting: dict[int, list[_Waiting]] = {}  # by tenant, first come first
-        self._running: set[asyncio.Task[None]] = set()
+        self._serving = 0  # falls the moment a task has found nothing waiting, so that nobody is left behind
+        self._tasks: set[asyncio.Task[None]] = set()
 
     async def fetch(self, tenant_key: int, tokens: Sequence[bytes]) -> list[Any]:
         """The rows of these tokens, as far as they exist in the tenant. Raises StoreUnavailable."""
@@ -36,28 +39,39 @@ class RowLoader:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
         self._waiting.setdefault(tenant_key, []).append((tokens, future))
-        if len(self._running) < IN_FLIGHT:
+        if self._serving < IN_FLIGHT:
+            self._serving += 1
             task = loop.create_task(self._serve())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
         return await future
 
+    async def close(self) -> None:
+        """Gives its connections back to the pool."""
+        await self._kept.close()
+
     async def _serve(self) -> None:
-        while self._waiting:
-            tenant_key, group = self._take()
-            wanted = list({token for tokens, _ in group for token in tokens})
-            try:
-                rows = await store.fetch(self._pool, store.FETCH_VALUES, wanted, tenant_key)
-            except Exception as error:  # noqa: BLE001  whatever it is, no request may be left without an answer
-                _fail(group, error)
-                continue
-            except BaseException:  # the loop is being closed
-                _fail(group, StoreUnavailable())
-                raise
-            found = {row[0]: row for row in rows}
-            for tokens, future in group:
-                if not future.done():
-                    future.set_result([found[token] for token in tokens if token in found])
+        try:
+            while self._waiting:
+                await self._serve_group()
+        finally:
+            self._serving -= 1
+
+    async def _serve_group(self) -> None:
+        tenant_key, group = self._take()
+        wanted = list({token for tokens, _ in group for token in tokens})
+        try:
+            rows = await self._kept.fetch(store.FETCH_VALUES, wanted, tenant_key)
+        except Exception as error:  # noqa: BLE001  whatever it is, no request may be left without an answer
+            _fail(group, error)
+            return
+        except BaseException:  # the loop is being closed
+            _fail(group, StoreUnavailable())
+            raise
+        found = {row[0]: row for row in rows}
+        for tokens, future in group:
+            if not future.done():
+                future.set_result([found[token] for token in tokens if token in found])
 
     def _take(self) -> tuple[int, list[_Waiting]]:
         """The tenant that has waited longest, and as many of its requests as one statement bears."""

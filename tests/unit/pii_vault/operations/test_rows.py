@@ -8,6 +8,7 @@ import pytest
 
 from pii_vault import store
 from pii_vault.errors import StoreUnavailable
+from pii_vault.kept import KeptConnections
 from pii_vault.operations import rows
 from pii_vault.operations.rows import RowLoader
 
@@ -19,7 +20,7 @@ class Database:
         self.statements: list[tuple[int, int]] = []  # tenant, tokens
         self.fails = 0
 
-    async def fetch(self, _pool: object, _statement: str, tokens: Sequence[bytes], tenant: int) -> list[Any]:
+    async def fetch(self, _statement: str, tokens: Sequence[bytes], tenant: int) -> list[Any]:
         self.statements.append((tenant, len(tokens)))
         await asyncio.sleep(0.001)
         if self.fails:
@@ -31,7 +32,8 @@ class Database:
 @pytest.fixture
 def database(monkeypatch: pytest.MonkeyPatch) -> Database:
     fake = Database()
-    monkeypatch.setattr(store, "fetch", fake.fetch)
+    monkeypatch.setattr(store, "fetch", lambda _pool, *rest: fake.fetch(*rest))
+    monkeypatch.setattr(KeptConnections, "fetch", staticmethod(fake.fetch))
     return fake
 
 
@@ -63,6 +65,17 @@ async def test_a_statement_bears_only_so_many(database: Database) -> None:
     many = [[token(1 + n * rows.SMALL + m) for m in range(rows.SMALL)] for n in range(40)]
     await asyncio.gather(*(loader.fetch(1, each) for each in many))
     assert max(count for _, count in database.statements) <= rows.MOST
+
+
+async def test_one_that_comes_as_the_last_is_answered_is_not_left_behind(database: Database) -> None:
+    loader = RowLoader(None)
+
+    async def one_after_another(number: int) -> None:
+        for _ in range(20):
+            assert await loader.fetch(1, [token(number)]) == [(token(number), 1)]
+
+    await asyncio.wait_for(asyncio.gather(*(one_after_another(number) for number in range(1, 4))), 5)
+    assert database.statements
 
 
 async def test_a_large_request_goes_alone(database: Database) -> None:
