@@ -10,6 +10,8 @@ from starlette.types import ASGIApp
 from app.config import AppSettings, database_address
 from app.contacts.endpoints import build_contacts
 from app.edge_guard.middleware import EdgeGuard
+from app.erasures.endpoints import erasures_route
+from app.erasures.service import Erasures
 from app.intake.endpoints import OnlyOutbox, intake_route
 from app.intake.service import Intake
 from app.kit.clock import Clock, utc_now
@@ -97,5 +99,6 @@ def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
     app = FastAPI(openapi_url=None)
     install_problems(app)
     app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
+    app.router.routes.append(erasures_route(Erasures(services.db, clock=services.clock)))
     app.include_router(witness)
     return OnlyOutbox(LastResort(app), name=services.settings.outbox_name)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.config import AppSettings, database_address
+from app.erasures import service as erasures
 from app.intake import repository as intake
 from app.kit import idempotency
 from app.kit.clock import Clock, utc_now
@@ -43,6 +44,7 @@ async def _purge_tenant(session: AsyncSession, *, now: datetime) -> None:
     await sessions.purge(session, now=now)
     await idempotency.purge(session, now=now)
     await intake.forget(session, before=now - EVENTS_KEPT)
+    await erasures.sweep(session, now=now)
 
 
 def build_worker(db: Database, *, database_url: str, clock: Clock = utc_now) -> procrastinate.App:

@@ -20,7 +20,7 @@ PRIVATE: Final = "private"
 def intake_route(intake: Intake) -> Route:
     async def take(request: Request) -> Response:
         try:
-            taken = await intake.take(await _body(request))
+            taken = await intake.take(await read_body(request))
         except AppError as error:
             return problem(error)
         return Response(msgspec.json.encode(taken), media_type="application/json")
@@ -28,7 +28,8 @@ def intake_route(intake: Intake) -> Route:
     return Route("/intake/v1/events", take, methods=["POST"])
 
 
-async def _body(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """Raises BodyTooLarge."""
     chunks: list[bytes] = []
     size = 0
     async for chunk in request.stream():

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.intake import repository
@@ -63,6 +64,33 @@ def subjects_of(data: OrderData | None) -> list[str]:
     """The persons of an order, each once, in one order for everybody."""
     parties = (data.contact, data.recipient) if data is not None else ()
     return sorted({party.subject for party in parties if party is not None})
+
+
+def without_erased(data: OrderData, erased: Mapping[str, Sequence[str]]) -> OrderData:
+    """Pure. The order as it may be stored: an erased person brings no token but those that are kept.
+
+    The texts of an order belong to who ordered, and go with that person.
+    """
+    if not erased:
+        return data
+
+    def left(party: Party | None) -> Party | None:
+        if party is None or party.subject not in erased:
+            return party
+        kept = set(erased[party.subject])
+        return Party(
+            subject=party.subject,
+            tokens={
+                class_id: staying
+                for class_id, tokens in party.tokens.items()
+                if (staying := [token for token in tokens if token in kept])
+            },
+        )
+
+    changed = msgspec.structs.replace(data, contact=left(data.contact), recipient=left(data.recipient))
+    if data.contact is not None and data.contact.subject in erased:
+        changed = msgspec.structs.replace(changed, note_token=None, rest_token=None)
+    return changed
 
 
 async def store_contacts(

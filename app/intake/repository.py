@@ -18,6 +18,7 @@ _TABLES: Final = Base.metadata.tables
 _BEFORE: Final = text("""
     SELECT (SELECT order_id FROM intake_event WHERE id = :event) AS applied_to,
            (SELECT jsonb_object_agg(subject, id) FROM contact WHERE subject = ANY(:subjects)) AS contacts,
+           (SELECT jsonb_object_agg(subject, kept) FROM erased_subject WHERE subject = ANY(:subjects)) AS erased,
            o.id, o.sequence, o.status, o.shop_status, o.contact_id
     FROM (SELECT 1) AS always
     LEFT JOIN orders o ON o.connection_id = :connection_id AND o.external_id = :external_id
@@ -53,11 +54,16 @@ class KnownOrder:
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What stands when an event comes. `applied_to`: the order it was applied to already; `contacts`: by subject."""
+    """What stands when an event comes.
+
+    `applied_to`: the order it was applied to already; `contacts`: by subject; `erased`: persons whom the vault erased
+    since, with the tokens that are kept of them.
+    """
 
     applied_to: str | None
     order: KnownOrder | None
     contacts: Mapping[str, str]
+    erased: Mapping[str, Sequence[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +77,8 @@ async def before(
     session: AsyncSession, *, event: str, connection_id: str, external_id: str, subjects: Sequence[str]
 ) -> Before:
     which = {"event": event, "connection_id": connection_id, "external_id": external_id, "subjects": list(subjects)}
-    applied_to, contacts, *order = (await session.execute(_BEFORE, which)).one()
-    return Before(applied_to, KnownOrder(*order) if order[0] is not None else None, contacts or {})
+    applied_to, contacts, erased, *order = (await session.execute(_BEFORE, which)).one()
+    return Before(applied_to, KnownOrder(*order) if order[0] is not None else None, contacts or {}, erased or {})
 
 
 async def update_order(session: AsyncSession, order_id: str, values: dict[str, Any]) -> None:

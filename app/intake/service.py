@@ -10,7 +10,7 @@ from app.edge_guard.detect import personal_classes
 from app.errors import DatabaseUnavailable, FieldProblem, InvalidRequest, LostRace, PersonalDataInClear
 from app.intake import repository
 from app.intake.batch import Batch
-from app.intake.persons import Persons, store_contacts, store_order_tokens, subjects_of
+from app.intake.persons import Persons, store_contacts, store_order_tokens, subjects_of, without_erased
 from app.intake.repository import KnownOrder
 from app.intake.schemas import Event, OrderData, Party, Taken
 from app.kit.clock import Clock, utc_now
@@ -68,7 +68,8 @@ class Intake:
             else:
                 if event.tenant not in self._tenants:
                     await tenants.ensure(session, event.tenant, now=self._clock())
-                order_id = await self._upsert(session, batch, event, data, before)
+                allowed = without_erased(data, before.erased)
+                order_id = await self._upsert(session, batch, event, allowed, before)
             if order_id is None:
                 return Taken(status="stale", order=None)
             remembered = {"tenant_id": event.tenant, "id": event.id, "order_id": order_id}

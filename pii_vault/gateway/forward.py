@@ -18,6 +18,7 @@ from pii_vault.store import DATABASE_ERRORS
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/intake/v1/events"
+PATH_OF_ERASURES: Final = "/intake/v1/erasures"
 IN_PARALLEL: Final = 16
 POLL_SECONDS: Final = 1.0  # finds what a lost notification did not tell, and what has become due
 TIMEOUT_SECONDS: Final = 10.0
@@ -120,7 +121,9 @@ class Forwarder:
     async def _send(self, event: Event) -> bool:
         """One attempt. True when another event of the object waits."""
         try:
-            response = await self._client.post(PATH, content=event.body, headers={"content-type": "application/json"})
+            response = await self._client.post(
+                path_of(event), content=event.body, headers={"content-type": "application/json"}
+            )
         except httpx.HTTPError as error:
             await self._retry(event, failure=type(error).__name__, seconds=pause(event.attempts))
             return False
@@ -169,6 +172,11 @@ class Forwarder:
             except DATABASE_ERRORS as error:
                 logger.warning("the outbox's notifications are interrupted: %s", type(error).__name__)
             await asyncio.sleep(RECONNECT_SECONDS)
+
+
+def path_of(event: Event) -> str:
+    """Orders to drop an erased person's tokens are told by their ids (rights/public.py); all else is a shop's event."""
+    return PATH_OF_ERASURES if event.id.startswith("ers_") else PATH
 
 
 def _asked_wait(response: httpx.Response) -> float | None:

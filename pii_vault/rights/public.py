@@ -6,7 +6,7 @@ gone: that is the acknowledgement. One that is refused for good stays in the out
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 import msgspec
@@ -29,11 +29,12 @@ async def order_public(
     tenant: str,
     tenant_key: int,
     subject: bytes,
-    complete: bool,
     at: datetime,
 ) -> list[str]:
-    """Puts the events of one erasure into the outbox, with the transaction; gives their ids."""
-    tokens = await _tokens(vault, acquired, tenant=tenant, tenant_key=tenant_key, subject=subject)
+    """Puts the events of one erasure into the outbox, with the transaction that shredded; gives their ids."""
+    rows = await acquired.fetch(sql.TOKENS, subject, tenant_key)
+    tokens = _texts(vault, [row for row in rows if not row["kept"]], tenant=tenant)
+    kept = _texts(vault, [row for row in rows if row["kept"]], tenant=tenant)
     text = new_subject_text(subject, tenant=tenant)
     sequence = int(await acquired.fetchval(sql.NEXT_PUBLIC, text))
     parts = [tokens[first : first + TOKENS_PER_EVENT] for first in range(0, len(tokens), TOKENS_PER_EVENT)] or [[]]
@@ -41,7 +42,7 @@ async def order_public(
     for part in parts:
         sequence += 1
         event = new_id(EVENT_PREFIX)
-        body = encode_order(event, tenant=tenant, subject=text, complete=complete, tokens=part, at=at)
+        body = encode_order(event, tenant=tenant, subject=text, kept=kept, tokens=part, at=at)
         await acquired.execute(sql.ORDER_PUBLIC, event, text, sequence, body)
         events.append(event)
     await acquired.execute(WAKE)
@@ -49,25 +50,23 @@ async def order_public(
 
 
 def encode_order(
-    event: str, *, tenant: str, subject: str, complete: bool, tokens: Sequence[str], at: datetime
+    event: str, *, tenant: str, subject: str, kept: Sequence[str], tokens: Sequence[str], at: datetime
 ) -> bytes:
-    """The bytes that leave: ids and tokens only."""
+    """The bytes that leave: ids and tokens only. `kept` are those of the statutory group, which stay blocked."""
     return msgspec.json.encode(
         {
             "id": event,
             "tenant": tenant,
             "type": TYPE,
             "occurred_at": at,
-            "data": {"subject": subject, "complete": complete, "tokens": tokens},
+            "data": {"subject": subject, "kept": kept, "tokens": tokens},
         }
     )
 
 
-async def _tokens(
-    vault: Vault, acquired: asyncpg.Connection, *, tenant: str, tenant_key: int, subject: bytes
-) -> list[str]:
+def _texts(vault: Vault, rows: Sequence[Any], *, tenant: str) -> list[str]:
     texts = []
-    for row in await acquired.fetch(sql.TOKENS, subject, tenant_key):
+    for row in rows:
         try:
             class_id = vault.classes.by_key(row["class_key"]).id
         except UnknownClass:

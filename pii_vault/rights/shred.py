@@ -54,7 +54,6 @@ async def shred(vault: Vault, acquired: asyncpg.Connection, erasure: Erasure, li
         tenant=erasure.tenant,
         tenant_key=erasure.tenant_key,
         subject=erasure.subject,
-        complete=not kept,
         at=vault.clock(),
     )
     done = Shredded(tally_classes(vault, erased), tally_classes(vault, kept))

@@ -82,9 +82,16 @@ SELECT {COLUMNS} FROM erasure WHERE subject = $1 AND tenant_key = $2 ORDER BY re
 ERASURES: Final = f"""
 SELECT {COLUMNS} FROM erasure WHERE tenant_key = $1 ORDER BY requested DESC LIMIT $2
 """  # noqa: S608  constants only
+# Those that may have something to do now: not those whose events still wait, nor those whose key versions still stand.
 UNFINISHED: Final = """
 SELECT e.id, t.id AS tenant FROM erasure e JOIN tenant t ON t.key = e.tenant_key
-WHERE e.final IS NULL ORDER BY e.requested LIMIT 1000
+WHERE e.final IS NULL
+  AND (e.live IS NULL OR e.public IS NOT NULL
+       OR NOT EXISTS (SELECT FROM gateway_outbox o WHERE o.id = ANY(e.events)))
+  AND (e.public IS NULL
+       OR (e.kek_version IS NULL OR t.kek_minimum > e.kek_version AND t.kek_trimmed >= e.shredded)
+       AND (e.index_version IS NULL OR t.index_oldest > e.index_version AND t.index_trimmed >= e.shredded))
+ORDER BY e.requested LIMIT 1000
 """
 TERM_OVER: Final = """
 SELECT DISTINCT e.subject, t.id AS tenant FROM erasure e JOIN tenant t ON t.key = e.tenant_key
@@ -120,8 +127,8 @@ WHERE subject = $1 AND tenant_key = $2 AND withdrawn IS NULL
 """
 NO_CONSENTS: Final = "UPDATE subject SET consents = 0 WHERE id = $1 AND tenant_key = $2"
 TOKENS: Final = """
-SELECT token, class_key FROM pii_value
-WHERE subject = $1 AND tenant_key = $2 AND octet_length(ciphertext) = 0 ORDER BY token
+SELECT token, class_key, octet_length(ciphertext) > 0 AS kept FROM pii_value
+WHERE subject = $1 AND tenant_key = $2 ORDER BY token
 """
 SHREDDED: Final = """
 UPDATE erasure SET shredded = now(), cache_order = $2, events = $3, counts = $4::jsonb, kept = $5::jsonb,

@@ -14,15 +14,15 @@ STATEMENTS = (
     CREATE TABLE erased_subject (
         tenant_id text NOT NULL REFERENCES tenant (id),
         subject text NOT NULL CHECK (subject ~ '^sub_[0-9a-hjkmnp-tv-z]{28}$'),
-        complete boolean NOT NULL,
+        kept text[] NOT NULL,
         dropped integer NOT NULL,
         erased_at timestamptz NOT NULL,
         PRIMARY KEY (tenant_id, subject)
     )
     """,
     (
-        "COMMENT ON COLUMN erased_subject.complete IS "
-        "'false: what the law makes the shop keep stays in the vault, blocked, and its tokens stay here'"
+        "COMMENT ON COLUMN erased_subject.kept IS "
+        "'tokens of what the law makes the shop keep, blocked in the vault; no other token of theirs is taken again'"
     ),
     "ALTER TABLE contact ADD COLUMN erased_at timestamptz",
     "COMMENT ON COLUMN contact.erased_at IS 'the vault erased this person then; their tokens are gone'",
