@@ -14,6 +14,11 @@ from pii_vault.errors import MalformedToken
 VECTORS: list[dict[str, Any]] = json.loads(Path("tests/vectors/tokens.json").read_text("utf-8"))
 TOKENS = [vector for vector in VECTORS if vector["kind"] == "token"]
 SUBJECTS = [vector for vector in VECTORS if vector["kind"] == "subject"]
+MALFORMED: list[dict[str, str]] = json.loads(Path("tests/vectors/tokens_v1_malformed.json").read_text("utf-8"))
+FAILURES = {
+    "foreign_tenant", "foreign_class", "truncated", "extended", "wrong_check", "padding_bits_set", "outside_alphabet",
+    "upper_case", "blank_around", "wrong_prefix", "wrong_class_word", "empty", "unknown_version",
+}  # fmt: skip
 bits_of_any_token = st.binary(min_size=16, max_size=16)
 
 
@@ -30,6 +35,22 @@ def test_subject_vectors_hold(vector: dict[str, Any]) -> None:
     bits = bytes.fromhex(vector["bits"])
     assert tokens.new_subject_text(bits, tenant=vector["tenant"]) == vector["text"]
     assert tokens.parse_subject(vector["text"], tenant=vector["tenant"]) == bits
+
+
+@pytest.mark.parametrize("vector", MALFORMED, ids=lambda vector: vector["failure"])
+def test_malformed_vectors_are_refused_one_by_one_and_in_a_batch(vector: dict[str, str]) -> None:
+    with pytest.raises(MalformedToken):
+        tokens.parse_token(vector["text"], tenant=vector["tenant"])
+    good = next(each for each in TOKENS if each["tenant"] == vector["tenant"])
+    batch = tokens.parse_tokens([good["text"], vector["text"], good["text"]], tenant=vector["tenant"])
+    assert [each is None for each in batch] == [False, True, False]
+
+
+def test_each_kind_of_failure_has_a_vector_and_only_that_differs_from_a_good_token() -> None:
+    assert {vector["failure"] for vector in MALFORMED} == FAILURES
+    for vector in MALFORMED:  # what the form alone cannot tell is found by the check characters, and only then
+        by_form = tokens.parse_token_shape(vector["text"])
+        assert (by_form is not None) == (vector["failure"] in {"foreign_tenant", "foreign_class", "wrong_check"})
 
 
 @given(bits_of_any_token)
