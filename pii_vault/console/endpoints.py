@@ -1,4 +1,4 @@
-"""The compliance officer's pages, on the console's own host. Read only; each reading of the log is itself recorded."""
+"""The compliance officer's pages, on the console's own host; each reading of the log is itself recorded."""
 
 from typing import Annotated, Any
 
@@ -7,6 +7,8 @@ from fastapi.responses import RedirectResponse, StreamingResponse
 
 from pii_vault.access.principal import Principal
 from pii_vault.audit.record import parse_record
+from pii_vault.console.alarm_pages import AlarmPages
+from pii_vault.console.break_glass_pages import BreakGlassPages
 from pii_vault.console.errors import ConsoleRoute
 from pii_vault.console.journal import Journal
 from pii_vault.console.log_list import ListQuery, view_list
@@ -50,6 +52,8 @@ class ConsolePages:
         router.add_api_route("/person", self.find_form, methods=["GET"])
         router.add_api_route("/person", self.find, methods=["POST"])
         router.add_api_route("/person/{subject}", self.person, methods=["GET"])
+        AlarmPages(self._services).add_to(router)
+        BreakGlassPages(self._services).add_to(router)
         return router
 
     async def overview(self, request: Request) -> Response:

@@ -35,12 +35,22 @@ class ReaderView:
     alias: str
     role: str
     tenant: str
+    reads: bool = True
 
 
 def describe_reader(vault: Vault, principal: Principal, *, lang: Language) -> ReaderView:
     known = (vault.matrix.roles.get(role) for role in principal.roles)
     role = ", ".join(role.title[lang] for role in known if role is not None)
-    return ReaderView(principal.label or principal.id, role, principal.tenant)
+    reads = not READERS.isdisjoint(principal.roles)
+    return ReaderView(principal.label or principal.id, role, principal.tenant, reads)
+
+
+async def require_staff(services: Services, request: Request) -> Principal:
+    """Whoever of the staff has a console session; break-glass is open to all of them. Raises Unauthenticated."""
+    principal = await services.staff_sessions.principal_from_cookie(request, audience="console")
+    if principal is None:
+        raise Unauthenticated
+    return principal
 
 
 async def require_reader(services: Services, request: Request) -> Principal:
@@ -49,9 +59,7 @@ async def require_reader(services: Services, request: Request) -> Principal:
     Raises:
         Unauthenticated, NotAReader.
     """
-    principal = await services.staff_sessions.principal_from_cookie(request, audience="console")
-    if principal is None:
-        raise Unauthenticated
+    principal = await require_staff(services, request)
     if READERS.isdisjoint(principal.roles):
         raise NotAReader
     return principal
