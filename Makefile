@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit tools bench fmt lint types lock leakcheck
+.PHONY: help up down reset logs status test unit test-keys tools bench fmt lint types lock leakcheck
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -41,6 +41,11 @@ unit: ## the unit tests alone: seconds
 leakcheck: ## plant canary persons, drive every channel, scan all that is public
 	@$(DEV)
 	@$(BIN)/larets leakcheck
+
+test-keys: ## key services for real: Vault and SoftHSM2, made first if they are not there
+	@$(DEV)
+	@$(BIN)/larets tools vault softhsm2
+	@$(BIN)/pytest -q -p no:xdist tests/keys
 
 tools: ## make Vault and SoftHSM2 for `make test-keys`, into .tools; some six minutes, once (NAMES=…)
 	@$(DEV)
