@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra import contract, pki
 from infra.errors import DeployProblem
 from infra.render import render_all
-from scripts.env.cost import asked_for
+from scripts.env.cost import asked_for, given_by
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem, WrongCluster
 from scripts.env.kube import Cluster
@@ -143,7 +143,7 @@ def _rights(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
 def _capacity(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
     del environment
     nodes = cluster.request("GET", "/api/v1/nodes")["items"]
-    there = asked_for([{"kind": "Node", "status": node["status"]} for node in nodes])
+    there = given_by(nodes)
     return _enough("capacity", asked_for(manifests), there, "the nodes have", "add nodes, or lower `sizes`")
 
 
@@ -157,7 +157,7 @@ def _quotas(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
         told = _enough(
             "quotas",
             asked_for(inside),
-            asked_for([{"kind": "ResourceQuota", **quota}]),
+            given_by([quota]),
             f"the quota of {place} allows",
             f"raise the quota of namespace {place}, or lower `sizes`",
         )

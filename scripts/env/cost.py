@@ -43,11 +43,23 @@ def cost_sheet(objects: Iterable[Mapping[str, Any]], prices: Path) -> dict[str, 
 
 
 def asked_for(objects: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
-    """Cores, gibibytes and pieces that workloads ask for; of nodes and quotas, what they give."""
+    """Cores, gibibytes and pieces that workloads ask for."""
     asked = dict.fromkeys(LINES, Decimal(0))
     for manifest in objects:
         _count(manifest, asked)
     return asked
+
+
+def given_by(nodes_or_quotas: Iterable[Mapping[str, Any]]) -> dict[str, Decimal]:
+    """Cores and gibibytes that nodes have, or quotas allow."""
+    given = dict.fromkeys(LINES, Decimal(0))
+    for one in nodes_or_quotas:
+        node = one.get("status", {}).get("allocatable")
+        hard = one.get("spec", {}).get("hard", {})
+        for line in ("cpu", "memory"):
+            text = str(node[line] if node else hard.get(f"requests.{line}", "0"))
+            given[line] += _cores(text) if line == "cpu" else _gibibytes(text)
+    return given
 
 
 def _count(manifest: Mapping[str, Any], asked: dict[str, Decimal]) -> None:
@@ -69,12 +81,6 @@ def _count(manifest: Mapping[str, Any], asked: dict[str, Decimal]) -> None:
         asked["cpu"] += instances * _cores(str(requests.get("cpu", "0")))
         asked["memory"] += instances * _gibibytes(str(requests.get("memory", "0")))
         asked["storage"] += instances * _gibibytes(str(spec.get("storage", {}).get("size", "0")))
-    elif kind == "Node":
-        asked["cpu"] += _cores(str(manifest["status"]["allocatable"]["cpu"]))
-        asked["memory"] += _gibibytes(str(manifest["status"]["allocatable"]["memory"]))
-    elif kind == "ResourceQuota":
-        asked["cpu"] += _cores(str(spec.get("hard", {}).get("requests.cpu", "0")))
-        asked["memory"] += _gibibytes(str(spec.get("hard", {}).get("requests.memory", "0")))
     elif kind == "Service" and spec.get("type") == "LoadBalancer":
         asked["load_balancer"] += 1
 

@@ -23,6 +23,8 @@ from scripts.env.kube import Cluster, connect
 from scripts.local.sockets import free_ports
 from scripts.tools.tool import BIN, PLACE
 
+STAGES: Final = PLACE / "kwok"
+STORAGE: Final = "volume-fast-storage-class.yaml"  # an object among the stages
 PATIENCE: Final = 60.0
 STOP_SECONDS: Final = 2.0  # data are thrown away, so nobody needs to be waited for
 ADMISSION: Final = "NodeRestriction"
@@ -111,7 +113,7 @@ class Plane:
             "--bind-address=127.0.0.1",
             f"--secure-port={scheduler}",
         )
-        stages = [f"--config={path}" for path in sorted((PLACE / "kwok").glob("*.yaml"))]
+        stages = [f"--config={path}" for path in sorted(STAGES.glob("*.yaml")) if path.name != STORAGE]
         self._run(
             "kwok",
             f"--kubeconfig={config}",
@@ -121,6 +123,7 @@ class Plane:
             *stages,
         )
         self._add_nodes()
+        self.cluster().apply(yaml.safe_load((STAGES / STORAGE).read_text()))
         return self
 
     def stop(self) -> None:

@@ -13,11 +13,12 @@ from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from scripts.env.errors import ClusterRefused, EnvProblem, KindUnknown
 from scripts.env.kube import MANAGER, Cluster, Manifest, connect
+from scripts.env.plugins import plugin_version
 from tests.rehearsal.provider.changes import changed, needs_new_object
 from tests.rehearsal.provider.ready import NotReady, wait_gone, wait_ready
 from tests.rehearsal.provider.values import from_struct, has_unknown, keep_secret, plain, to_struct, wrap
 
-VERSION: Final = "stand-in"
+VERSION: Final = f"{plugin_version()}-standin"
 MANAGER_ASKED: Final = "pulumi.com/patchFieldManager"
 FORCED: Final = "pulumi.com/patchForce"
 KINDS: Final = provider_pb2.PropertyDiff.Kind
