@@ -120,7 +120,7 @@ def _browser(services: Services, hot: HotEndpoints, pages: APIRouter, hooks: ASG
 def _service(services: Services, hot: HotEndpoints, pages: APIRouter) -> ASGIApp:
     app = _app(
         "Larets vault, service listener",
-        [build_health(services.vault), pages, build_identity_service(services)],
+        [build_health(services.vault, witness=True), pages, build_identity_service(services)],
     )
     return ByPath(hot, SafeErrors(LimitedBodies(app)))
 

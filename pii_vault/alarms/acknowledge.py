@@ -7,7 +7,7 @@ import asyncpg
 from pii_vault.access.principal import Principal
 from pii_vault.alarms import store
 from pii_vault.alarms.errors import BrokenNote, NoSuchAlarm
-from pii_vault.alarms.watch import LOG_TENANT
+from pii_vault.audit.origin import LOG_TENANT
 from pii_vault.core.detect import find_personal_data
 from pii_vault.errors import Forbidden
 from pii_vault.operations.access import new_entry, refuse

@@ -10,13 +10,13 @@ import asyncpg
 from pii_vault.alarms import store
 from pii_vault.alarms.policy import AlarmPolicy
 from pii_vault.alarms.rules import Activity, Finding, Who, judge_principal, judge_role
+from pii_vault.audit.origin import LOG_TENANT
 from pii_vault.audit.query import SILENCE_SECONDS, witness_lag
 from pii_vault.store import DATABASE_ERRORS
 
 logger = logging.getLogger(__name__)
 
 SECONDS: Final = 10.0
-LOG_TENANT: Final = "larets-audit"  # the log is of all tenants and of none
 WITNESS: Final = Who(LOG_TENANT, "service", "witness")
 
 

@@ -1,20 +1,25 @@
 """Who calls the API: a program by its client certificate, or a holder of a token of audience `vault`."""
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, cast
+from typing import Literal, Never, cast
 
 from starlette.types import Scope
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.errors import TenantRefused, Unauthenticated
+from pii_vault.audit.log import AuditEntry
+from pii_vault.audit.origin import LOG_TENANT
+from pii_vault.errors import TenantRefused, Unauthenticated, VaultError
 from pii_vault.protocol import PEER, Peer
 from pii_vault.services import StaffSessions
-from pii_vault.vault import Vault
+from pii_vault.vault import Vault, new_request_id
 
 CLIENT_SECONDS = 5.0
+_ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}", re.ASCII)
+_NOT_REGISTERED = "This certificate is not registered. Ask the operator of the vault."
 _NO_TENANT = "Name one of your tenants in the Larets-Tenant header."
 _TENANT_FROM_SESSION = "A person's tenant comes from the session: send no Larets-Tenant header."
 
@@ -61,11 +66,16 @@ class Authenticator:
         peer: Peer | None = scope.get(PEER)
         if peer is not None:
             return await self._program(peer, tenant)
-        if tenant is not None:
-            raise TenantRefused(_TENANT_FROM_SESSION)
         if authorization is None or not authorization[:7].lower() == b"bearer ":
-            raise Unauthenticated
-        principal = await self._sessions.principal_from_bearer(authorization[7:].decode("latin-1").strip())
+            raise Unauthenticated if tenant is None else TenantRefused(_TENANT_FROM_SESSION)
+        try:
+            principal = await self._sessions.principal_from_bearer(authorization[7:].decode("latin-1").strip())
+        except Unauthenticated:
+            if tenant is not None:
+                raise TenantRefused(_TENANT_FROM_SESSION) from None
+            raise
+        if tenant is not None:
+            await self._refuse("staff", principal.id, TenantRefused(_TENANT_FROM_SESSION), tenant=principal.tenant)
         return Caller(principal, None)
 
     async def _program(self, peer: Peer, tenant: str | None) -> Caller:
@@ -77,13 +87,13 @@ class Authenticator:
                 del self._callers[key]
             if not rows:
                 self._clients.pop(peer, None)
-                raise Unauthenticated("This certificate is not registered. Ask the operator of the vault.")
+                await self._refuse("service", peer.name, Unauthenticated(_NOT_REGISTERED))
             row = rows[0]
             client = _Client(frozenset(row[0]), tuple(row[1]), frozenset(row[2]))
             known = self._clients[peer] = (now + CLIENT_SECONDS, client)
         client = known[1]
         if tenant is None or tenant not in client.tenants:
-            raise TenantRefused(_NO_TENANT)
+            await self._refuse("service", peer.name, TenantRefused(_NO_TENANT))
         caller = self._callers.get((peer, tenant))
         if caller is None:
             contour = cast('Literal["private", "public"]', peer.trust_domain)
@@ -97,3 +107,21 @@ class Authenticator:
             )
             caller = self._callers[peer, tenant] = Caller(principal, client.purposes)
         return caller
+
+    async def _refuse(
+        self, kind: Literal["staff", "service"], who: str, error: VaultError, *, tenant: str = LOG_TENANT
+    ) -> Never:
+        """Records who was turned away, then raises the error. Strangers without any identity leave no record."""
+        entry = AuditEntry(
+            tenant=tenant,
+            principal_id=who if _ID.fullmatch(who) else "unspellable",
+            principal_kind=kind,
+            verb="admission",
+            purpose="",
+            decision=error.code,
+            counts={},
+            matrix_version=self._vault.matrix.version,
+            request_id=new_request_id(),
+        )
+        await self._vault.audit.commit(entry)
+        raise error

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import asyncpg
 import msgspec
@@ -11,6 +11,8 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pii_vault import store
+from pii_vault.alarms.rules import Kind
+from pii_vault.alarms.store import open_alarms
 from pii_vault.api import metrics
 from pii_vault.api.auth import Authenticator
 from pii_vault.audit.checkpoint import newest_note
@@ -22,8 +24,11 @@ from pii_vault.vault import Vault
 CHECK_SECONDS = 3.0
 
 
-def build_health(vault: Vault) -> APIRouter:
-    """Liveness and readiness, for whoever can reach the listener: they name parts, never data."""
+def build_health(vault: Vault, *, witness: bool = False) -> APIRouter:
+    """Liveness and readiness, for whoever can reach the listener: they name parts, never data.
+
+    `witness` tells how far the witness is behind: for the service listener, not for strangers.
+    """
     router = APIRouter(tags=["health"])
 
     @router.get("/healthz")
@@ -33,7 +38,7 @@ def build_health(vault: Vault) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> Response:
-        """Whether a reveal would succeed now. A silent witness is told, and never makes the vault unready."""
+        """Whether a reveal would succeed now. A silent witness never makes the vault unready."""
         lag: dict[str, Any] = {}
         checks = {
             "database": await _check(_database(vault)),
@@ -41,7 +46,7 @@ def build_health(vault: Vault) -> APIRouter:
             "audit": await _check(_audit(vault, lag)),
         }
         ready = all(outcome == "ok" for outcome in checks.values())
-        body = {"status": "ready" if ready else "not_ready", "checks": checks, "witness": lag}
+        body = {"status": "ready" if ready else "not_ready", "checks": checks} | ({"witness": lag} if witness else {})
         return Response(msgspec.json.encode(body), 200 if ready else 503, media_type="application/json")
 
     return router
@@ -68,9 +73,32 @@ def build_service_pages(vault: Vault, authenticator: Authenticator, metrics_dir:
         peer = request.scope.get(PEER)
         if peer is None or peer.trust_domain != "private":
             raise Forbidden("Metrics are for programs of the private contour. Use the service listener.")
-        return Response(metrics.render(metrics_dir), media_type=CONTENT_TYPE_LATEST)
+        gauges = await _gauges(vault)
+        return Response(metrics.render(metrics_dir) + gauges, media_type=CONTENT_TYPE_LATEST)
 
     return router
+
+
+async def _gauges(vault: Vault) -> bytes:
+    """What the database knows and no process counts. Without it the counters are told alone."""
+    try:
+        async with asyncio.timeout(CHECK_SECONDS):
+            lag = await witness_lag(vault.pool)
+            alarms = await open_alarms(vault.pool)
+    except (*store.GONE, asyncpg.PostgresError):
+        return b""
+    lines = [
+        "# HELP larets_audit_unwitnessed_records Newest audit records that no witness has seen.",
+        "# TYPE larets_audit_unwitnessed_records gauge",
+        f"larets_audit_unwitnessed_records {lag.records}",
+        "# HELP larets_audit_unwitnessed_seconds How long the oldest of them has waited; over 300 is an alarm.",
+        "# TYPE larets_audit_unwitnessed_seconds gauge",
+        f"larets_audit_unwitnessed_seconds {lag.seconds:.1f}",
+        "# HELP larets_alarms_open Alarms that the officer has not acknowledged.",
+        "# TYPE larets_alarms_open gauge",
+        *(f'larets_alarms_open{{kind="{kind}"}} {alarms.get(kind, 0)}' for kind in get_args(Kind)),
+    ]
+    return "\n".join([*lines, ""]).encode()
 
 
 async def _check(act: Awaitable[None]) -> str:

@@ -16,7 +16,6 @@ from pii_vault.audit.origin import Succession
 from pii_vault.keys.service import KeyService
 
 OPERATOR: Final = "operator"
-LOG_TENANT: Final = "larets-audit"  # the log is of all tenants and of none
 _BATCH: Final = 10_000
 _LOCK_HEAD: Final = "SELECT size FROM audit_head FOR UPDATE"
 _COSIGNED: Final = "SELECT size, root, note, cosignature FROM audit_checkpoint WHERE cosignature IS NOT NULL"
@@ -64,7 +63,7 @@ async def begin_origin(
     notes.verify_cosignature(note, witness_key)
     common = await _common(pool, witnessed, log_key=log_key, witness_key=witness_key)
     entry = AuditEntry(
-        tenant=LOG_TENANT,
+        tenant=origins.LOG_TENANT,
         principal_id=OPERATOR,
         principal_kind="service",
         verb=origins.VERB,

@@ -18,6 +18,7 @@ from pii_vault.core import primitives
 
 TITLE: Final = "larets audit origin 1"
 VERB: Final = "new_origin"
+LOG_TENANT: Final = "larets-audit"  # of records and alarms about the log itself, which is of all tenants
 MAX_REASON: Final = 200
 _LINES: Final = re.compile(
     r"larets audit origin 1\n(?P<origin>\S+)\nafter (?P<after>\S+)\nkept (?P<kept>\d+)\ncommon (?P<common>\d+)\n"

@@ -17,7 +17,7 @@ from pii_vault.console.overview import view_overview
 from pii_vault.console.person import explain, find_subjects, view_person
 from pii_vault.console.reader import describe_reader, record_reading, require_reader
 from pii_vault.console.repository import ConsoleRepository
-from pii_vault.console.verify import verify, verify_with_progress
+from pii_vault.console.verify import VerificationRuns, is_busy, verify, verify_with_progress
 from pii_vault.errors import BudgetExceeded, CrossSite, Forbidden, InvalidValue, MalformedToken, NotFound
 from pii_vault.identity.forms import read_plain_form
 from pii_vault.services import Services
@@ -94,6 +94,8 @@ class ConsolePages:
         reader = await require_reader(self._services, request)
         await record_reading(self._vault, reader)
         settings, keys, lang = self._services.settings, self._vault.keys, language(request)
+        if is_busy():
+            raise VerificationRuns
         if request.headers.get("accept") == LINES:
             return StreamingResponse(verify_with_progress(settings, keys, lang=lang), media_type=LINES)
         verdict = await verify(settings, keys, lang=lang)

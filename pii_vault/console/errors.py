@@ -11,6 +11,7 @@ from fastapi.responses import RedirectResponse
 from fastapi.routing import APIRoute
 
 from pii_vault.console.reader import LogClosed, NotAReader
+from pii_vault.console.verify import VerificationRuns
 from pii_vault.errors import NotFound, Unauthenticated, VaultError
 from pii_vault.store import DATABASE_ERRORS
 from pii_vault.web import language, load_pages, translator
@@ -64,6 +65,10 @@ def refusal(request: Request, error: VaultError | None) -> Response:
             "Who may and when is in the matrix, action “Read the log”.",
         )
         link, link_text = "/matrix?side=class&action=audit", t("Открыть матрицу", "Open the matrix")
+    elif isinstance(error, VerificationRuns):
+        heading = t("Проверка уже идёт", "A verification is under way")
+        text = t("Дождитесь её конца и повторите.", "Wait for its end and try again.")
+        link, link_text = "/audit", t("К журналу", "To the log")
     elif isinstance(error, NotFound):
         heading = t("Такой страницы нет", "There is no such page")
         text = t("Проверьте адрес.", "Check the address.")

@@ -45,6 +45,11 @@ class Verdict:
     text: str
 
 
+def is_busy() -> bool:
+    """Whether a verification runs here. Asked before an answer begins, while a status can still say so."""
+    return _one_at_a_time.locked()
+
+
 class Progress:
     """Records done, as the verifying thread tells it; stops that thread when its time is up."""
 

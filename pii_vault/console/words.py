@@ -28,6 +28,7 @@ VERBS: Final[Words] = {
     "staff_enable": ("Сотрудник включён", "Staff enabled"),
     "second_factor_reset": ("Сброс второго фактора", "Second factor reset"),
     "new_origin": ("Журнал продолжен после восстановления", "Log goes on after a restore"),
+    "admission": ("Допуск к API", "Admission to the API"),
     "alarm_acknowledge": ("Тревога разобрана", "Alarm acknowledged"),
     "break_glass_request": ("Чрезвычайный доступ: запрос", "Break-glass: request"),
     "break_glass_approve": ("Чрезвычайный доступ: открыт", "Break-glass: opened"),

@@ -27,6 +27,11 @@ const run = async () => {
     headers: { accept: "application/x-ndjson" },
     redirect: "error",
   });
+  if (response.status === 429) {
+    bar.hidden = true;
+    say("unknown", section.dataset.busy);
+    return;
+  }
   if (!response.ok) throw new Error(String(response.status));
   let rest = "";
   const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -12,7 +12,8 @@ from pii_vault.alarms import store
 from pii_vault.alarms.acknowledge import acknowledge, tenants_of
 from pii_vault.alarms.errors import BrokenNote, NoSuchAlarm
 from pii_vault.alarms.policy import AlarmPolicy, load_alarms
-from pii_vault.alarms.watch import LOG_TENANT, look
+from pii_vault.alarms.watch import look
+from pii_vault.audit.origin import LOG_TENANT
 from pii_vault.errors import Forbidden
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.audit.support import make_entry, subject

@@ -47,6 +47,23 @@ def test_an_unregistered_certificate_is_not_served(server: Server, path: str) ->
         assert client.post(path, json=BODIES[path], headers=DEMO).status_code == 401
 
 
+def test_whoever_is_turned_away_with_a_certificate_leaves_a_record(server: Server, database: Database) -> None:
+    def admissions() -> list[tuple[object, ...]]:
+        return rows(
+            database, "SELECT principal, decision, count(*) FROM audit_detail WHERE verb = 'admission' GROUP BY 1, 2"
+        )
+
+    before = dict.fromkeys((("stranger", "unauthenticated"), ("bench", "tenant_refused")), 0)
+    before |= {(who, why): number for who, why, number in admissions()}  # type: ignore[misc]
+    with server.http("stranger") as client:
+        client.post("/v1/reveal", json=REVEAL, headers=DEMO)
+    with server.http() as client:
+        client.post("/v1/reveal", json=REVEAL, headers={"larets-tenant": "other"})
+        client.post("/v1/reveal", json=REVEAL, headers=DEMO)  # served: no such record
+    after = {(who, why): number for who, why, number in admissions()}
+    assert after == {place: number + 1 for place, number in before.items()}
+
+
 def test_a_registered_name_signed_by_the_other_authority_is_somebody_else(server: Server, path: str) -> None:
     with server.http("bench", "public") as client:
         assert client.post(path, json=BODIES[path], headers=DEMO).status_code == 401
@@ -106,8 +123,9 @@ def test_health_names_parts_and_no_data(server: Server, browser: httpx.Client) -
     ready = browser.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["checks"] == {"database": "ok", "keys": "ok", "audit": "ok"}
+    assert "witness" not in ready.json()  # not for strangers
     with server.http() as client:
-        assert client.get("/readyz").status_code == 200
+        assert set(client.get("/readyz").json()["witness"]) == {"records_unwitnessed", "seconds", "silent"}
 
 
 def test_metrics_are_for_private_programs_and_hold_no_ids(server: Server, browser: httpx.Client) -> None:
@@ -116,6 +134,8 @@ def test_metrics_are_for_private_programs_and_hold_no_ids(server: Server, browse
         page = client.get("/metrics")
     assert page.status_code == 200
     assert 'larets_requests_total{status="200",verb="reveal"}' in page.text
+    assert 'larets_alarms_open{kind="witness_silent"} 0' in page.text
+    assert "larets_audit_unwitnessed_seconds " in page.text
     for secret in ("demo", "bench", "tok_", "sub_"):
         assert secret not in page.text
     assert browser.get("/metrics").status_code == 403
