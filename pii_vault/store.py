@@ -39,6 +39,17 @@ FROM pii_value v JOIN subject s ON s.id = v.subject
 WHERE v.token = ANY($1::uuid[]) AND v.tenant_key = $2
 """
 
+# The same for a purpose that rests on consent: who did not consent comes with the state `n`, so that nothing of the way
+# of a row gets longer. $3 and $4: class keys and the consents of which one suffices; $5: those for any other class.
+FETCH_CONSENTED = """
+SELECT v.token, v.subject, v.class_key, v.retention,
+       CASE WHEN s.state = 'a' AND s.consents & coalesce(m.consents, $5) = 0 THEN 'n'::"char" ELSE s.state END AS state,
+       v.ciphertext
+FROM pii_value v JOIN subject s ON s.id = v.subject
+LEFT JOIN unnest($3::smallint[], $4::bigint[]) AS m(class_key, consents) ON m.class_key = v.class_key
+WHERE v.token = ANY($1::uuid[]) AND v.tenant_key = $2
+"""
+
 FETCH_CANDIDATES = """
 SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, v.digest
 FROM pii_value v JOIN subject s ON s.id = v.subject
@@ -65,6 +76,14 @@ WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
 """
 
 FETCH_SUBJECTS = "SELECT id, state FROM subject WHERE id = ANY($1::uuid[]) AND tenant_key = $2"
+
+# Persons who are about to get a value: how many of them are active, held so until the transaction ends. Whoever changes
+# a person holds the row against this (rights/store.py LOCK_SUBJECT); it never waits for them.
+HOLD_ACTIVE = """
+SELECT count(*) FROM (
+    SELECT FROM subject WHERE id = ANY($1::uuid[]) AND tenant_key = $2 AND state = 'a' FOR KEY SHARE SKIP LOCKED
+) AS held
+"""
 
 TRY_LOCKS = "SELECT bool_and(pg_try_advisory_xact_lock(k)) FROM unnest($1::bigint[]) AS k"
 

@@ -132,6 +132,7 @@ async def _owner(vault: Vault, principal: Principal, act: Act, subject: str | No
         raise FileGone
     cipher = (await load_ciphers(vault, principal.tenant, act.tenant_key, [(owner, act.group)])).get((owner, act.group))
     act.guard.lock(owner)
+    act.guard.hold([owner])
     if cipher is not None:
         return owner, cipher
     (made,) = await act.new_keys(vault, [owner])

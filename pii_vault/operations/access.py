@@ -57,12 +57,19 @@ async def require_purpose(vault: Vault, principal: Principal, *, verb: str, purp
 
 
 def rule(
-    vault: Vault, principal: Principal, *, purpose: str, class_id: str, action: str, blocked: bool = False
+    vault: Vault,
+    principal: Principal,
+    *,
+    purpose: str,
+    class_id: str,
+    action: str,
+    blocked: bool = False,
+    consent: bool = False,
 ) -> Ruling:
-    """The ruling for one class. Consents are not recorded yet, so none is assumed."""
+    """The ruling for one class and a person of whom this is known; no consent is assumed."""
     facts = RequestFacts(now=vault.clock(), break_glass=vault.grants.covers(principal, purpose, class_id))
     decision = decide(vault.matrix, principal=principal, purpose=purpose, class_id=class_id, action=action, facts=facts)
-    return decision.for_subject(SubjectFacts(consent=False, blocked=blocked))
+    return decision.for_subject(SubjectFacts(consent=consent, blocked=blocked))
 
 
 def may_tokenise(vault: Vault, principal: Principal, class_id: str) -> bool:

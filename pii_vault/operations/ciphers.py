@@ -17,6 +17,7 @@ Place = tuple[bytes, int]  # subject, retention group
 Ciphers = dict[Place, ValueCipher | None]  # None: the wrapped key does not belong here
 
 ACTIVE, BLOCKED, ERASED = b"a", b"b", b"e"
+UNCONSENTED = b"n"  # active, as store.FETCH_CONSENTED tells who did not consent; stands in no row
 
 
 def key_context(subject: bytes, group: int) -> bytes:

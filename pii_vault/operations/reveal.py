@@ -8,13 +8,14 @@ from typing import Any, Literal
 
 from pii_vault.access.cells import Outcome
 from pii_vault.access.principal import Principal
+from pii_vault.consent.rows import fetch_consented
 from pii_vault.core.classes import FieldClass, mask
 from pii_vault.core.envelope import value_opener
 from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import parse_tokens
 from pii_vault.errors import BudgetExceeded, TamperedCiphertext, UnknownClass
 from pii_vault.operations.access import Counts, new_entry, refuse, require_purpose, rule, tally
-from pii_vault.operations.ciphers import ACTIVE, BLOCKED, Ciphers, load_ciphers
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED, UNCONSENTED, Ciphers, load_ciphers
 from pii_vault.operations.items import RevealResult
 from pii_vault.vault import Vault
 
@@ -52,7 +53,10 @@ async def reveal(
     await require_purpose(vault, principal, verb=action, purpose=purpose, request_id=request_id)
     parsed = parse_tokens(tokens, tenant=principal.tenant)
     asked = {bits: class_id for class_id, bits in filter(None, parsed)}
-    rows = await vault.rows.fetch(tenant_key, list(asked))
+    if vault.consents.needed(purpose):
+        rows = await fetch_consented(vault, tenant_key, purpose=purpose, tokens=list(asked))
+    else:
+        rows = await vault.rows.fetch(tenant_key, list(asked))
     opened = _Opened(asked, _Ways(vault, principal, purpose, action), tenant_key)
     cold = opened.add(rows, vault.deks.get)
     if cold:
@@ -117,6 +121,7 @@ class _Ways(dict[tuple[int, bytes], _Way]):
         self._principal = principal
         self._purpose = purpose
         self._action = action
+        self._by_consent = vault.consents.needed(purpose)
 
     def __missing__(self, key: tuple[int, bytes]) -> _Way:
         self[key] = way = self._decide(*key)
@@ -127,7 +132,7 @@ class _Ways(dict[tuple[int, bytes], _Way]):
             field_class = self._vault.classes.by_key(class_key)
         except UnknownClass:
             return _Way(_NO_CLASS, None, "deny", _UNKNOWN_CLASS)  # no text names this class
-        if state not in (ACTIVE, BLOCKED):
+        if state not in (ACTIVE, BLOCKED, UNCONSENTED):
             return _Way(field_class.id, field_class, "deny", _ERASED)
         ruling = rule(
             self._vault,
@@ -136,6 +141,7 @@ class _Ways(dict[tuple[int, bytes], _Way]):
             class_id=field_class.id,
             action=self._action,
             blocked=state == BLOCKED,
+            consent=self._by_consent and state == ACTIVE,
         )
         if ruling.outcome == "deny":
             denied = RevealResult(error=ruling.code or "denied", reason=ruling.reason)
@@ -169,6 +175,9 @@ class _Opened:
                 continue  # the text names another class: nobody issued such a token
             if way.answer is not None:
                 self.subjects.add(subject)
+                if not blob:  # this group is gone, whatever may be said of the person
+                    self._refuse(way, token, _ERASED)
+                    continue
                 results[token] = way.answer
                 way.met += 1
                 continue
@@ -183,7 +192,7 @@ class _Opened:
             try:
                 value = open_value(cipher, blob, subject, class_key, token).decode()
             except (TamperedCiphertext, UnicodeDecodeError):
-                self._refuse(way, token, _TAMPERED)
+                self._refuse(way, token, _TAMPERED if blob else _ERASED)
                 continue
             way.met += 1
             if way.outcome == "allow":

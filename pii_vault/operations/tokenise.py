@@ -280,6 +280,7 @@ class _Request:
                 known.append(slot)
         ciphers: dict[bytes | int, tuple[bytes, ValueCipher]] = {}
         if known:
+            act.guard.hold(known)
             places = [(subject, self.group) for subject in known]
             loaded = await load_ciphers(self.vault, self.principal.tenant, self.tenant_key, places)
             for (subject, _), cipher in loaded.items():

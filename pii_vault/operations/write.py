@@ -7,7 +7,7 @@ one token, and no key-service call happens while a transaction is open.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -34,6 +34,11 @@ class Guard:
     locks: set[int] = field(default_factory=set)
     digests: list[bytes] = field(default_factory=list)
     digest_tokens: set[bytes] = field(default_factory=set)
+    persons: set[bytes] = field(default_factory=set)
+
+    def hold(self, subjects: Iterable[bytes]) -> None:
+        """These persons, who exist already, must still be active: an erasure or a block may have come meanwhile."""
+        self.persons.update(subjects)
 
     def lock(self, name: bytes) -> None:
         """`name` is a keyed hash or an id: already evenly spread."""
@@ -49,6 +54,10 @@ class Guard:
         """Raises PlanOutdatedError."""
         if not await store.try_locks(connection, list(self.locks)):
             raise PlanOutdatedError
+        if self.persons:
+            held = await connection.fetchval(store.HOLD_ACTIVE, list(self.persons), tenant_key)
+            if held < len(self.persons):
+                raise PlanOutdatedError
         if self.digests:
             rows = await connection.fetch(store.FETCH_DIGEST_TOKENS, self.digests, tenant_key)
             if {row[0] for row in rows} != self.digest_tokens:
