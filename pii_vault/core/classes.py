@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from pii_vault.core.masks import MASKS
 from pii_vault.core.normalisers import NORMALISERS
+from pii_vault.core.shapes import is_shaped_normal
 from pii_vault.errors import InvalidValue, PolicyError, UnknownClass
 
 _HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # JSON can spell these, no encoding can carry them
@@ -132,6 +133,8 @@ def normalise(field_class: FieldClass, value: str) -> str:
     normalised = NORMALISERS[field_class.normalise](value)
     if normalised is None:
         raise InvalidValue(f"{field_class.id}: not a value of this class")
+    if is_shaped_normal(field_class.normalise, normalised):
+        raise InvalidValue(f"{field_class.id}: a shaped token, not a value; resolve it instead")
     return normalised
 
 

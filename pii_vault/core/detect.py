@@ -2,6 +2,7 @@
 
 Found are phones, emails, ИНН, СНИЛС and payment cards, by form and check digits. Names and addresses have no
 form and are not found here; they are kept out by what fields exist. A finding holds no value, only its place.
+Numbers and domains that nobody can be issued (pii_vault/core/shapes.py) are no findings.
 
 Time is linear in the length of the text: every repetition in the patterns is bounded and separators and
 digits never overlap, so no attempt looks further than one number, and each place starts at most one.
@@ -126,7 +127,7 @@ def _solid(text: str, start: int, digits: str) -> str | None:
         if digits[0] in "78" and digits[1] in ("3489" if digits[0] == "8" else "346789"):
             return "phone"
         return "snils" if snils_is_valid(digits) else None
-    if size == 12 and inn_is_valid(digits):
+    if size == 12 and digits[:2] != "00" and inn_is_valid(digits):
         return None if _STAMP.fullmatch(digits) and not _says_inn(text, start) else "inn"
     return "card" if _is_card(digits) else None
 
@@ -135,14 +136,14 @@ def _ten(text: str, start: int, digits: str) -> str | None:
     if digits[0] == "9":
         return "phone"
     # Unix times and parcel numbers begin with 1: there the word has to stand before the number.
-    if inn_is_valid(digits) and (digits[0] != "1" or _says_inn(text, start)):
+    if digits[:2] != "00" and inn_is_valid(digits) and (digits[0] != "1" or _says_inn(text, start)):
         return "inn"
     return None
 
 
 def _is_foreign_phone(digits: str, groups: list[str]) -> bool:
     if digits[0] == "7":
-        return len(digits) == 11
+        return len(digits) == 11 and digits[1] != "2"  # no code of the plan begins with 2: core/shapes.py
     # "+1 000 000 000" is a sum of money, "+375 29 123-45-67" is not.
     return len(groups) == 1 or {len(group) for group in groups[1:]} != {3}
 
@@ -193,5 +194,5 @@ def _is_local(char: str) -> bool:
 
 def _is_mail_domain(domain: str) -> bool:
     top = domain.rstrip("-.").rpartition(".")[2]
-    real = top.startswith("xn--") or (len(top) > 1 and top.isalpha())
+    real = top.startswith("xn--") or (len(top) > 1 and top.isalpha() and top.lower() != "invalid")  # RFC 2606
     return real and _IMAGE_AT_SCALE.fullmatch(domain) is None
