@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import cedarpy
+import yaml
 
 from pii_vault.access.cells import ACTIONS, Grant, Rule
 from pii_vault.access.conditions import Condition
@@ -22,6 +23,7 @@ from pii_vault.errors import PolicyError
 
 SCHEMA_FILE = "access/schema.cedarschema"
 POLICY_FILES = "access/*.cedar"
+BESIDE = ("budgets.yaml", "alarms.yaml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,19 @@ def compile_matrix(policies_dir: Path) -> Matrix:
         seen.add(policy_id)
     if not grants:
         raise PolicyError(f"no policies in {policies_dir / POLICY_FILES}: nothing would be allowed")
-    return Matrix(grants, roles=roles, purposes=purposes, classes=classes.ids())
+    masks = {each.id: [each.mask, each.normalise, each.indexed] for each in classes}
+    beside = {"masks": masks} | {name: _content(policies_dir / name) for name in BESIDE}
+    return Matrix(grants, roles=roles, purposes=purposes, classes=classes.ids(), beside=beside)
+
+
+def _content(path: Path) -> object:
+    """What a file of thresholds says, however it is laid out; its own loader checks it."""
+    try:
+        return yaml.safe_load(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, yaml.YAMLError) as error:
+        raise PolicyError(f"{path.name} cannot be read: {error}") from error
 
 
 def _policies(policies_dir: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:

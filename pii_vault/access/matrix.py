@@ -60,7 +60,7 @@ _SUBJECTS = tuple(SubjectFacts(consent, blocked) for consent in (True, False) fo
 
 
 class Matrix:
-    """Immutable once built. `version` is the SHA-256 of all that can change a decision or its reason."""
+    """Immutable once built. `version` is the SHA-256 of all that an officer reviews."""
 
     def __init__(
         self,
@@ -69,13 +69,15 @@ class Matrix:
         roles: Mapping[str, Role],
         purposes: Mapping[str, Purpose],
         classes: Sequence[str],
+        beside: Mapping[str, object] | None = None,
     ) -> None:
+        """`beside` is what else an officer reviewed (masks, budgets, alarms): the version covers it too."""
         self.roles = MappingProxyType(dict(roles))
         self.purposes = MappingProxyType(dict(purposes))
         self.classes = tuple(classes)
         self._rules = _spread(grants)
         self._could: dict[tuple[tuple[str, ...], str, str], bool] = {}
-        self.version = self._digest(grants)
+        self.version = self._digest(grants, beside or {})
         self._ages = sorted({NEVER_MINUTES, *_second_factor_limits(grants)})
         self._decided = lru_cache(maxsize=_REMEMBERED)(self._decide)
 
@@ -165,8 +167,9 @@ class Matrix:
         found = [self._rules.get((role, purpose, class_id, action), NO_RULES) for role in roles]
         return found[0] if len(found) == 1 else joined(found)
 
-    def _digest(self, grants: Sequence[Grant]) -> str:
+    def _digest(self, grants: Sequence[Grant], beside: Mapping[str, object]) -> str:
         content = {
+            "beside": dict(beside),
             "roles": {role.id: role.kind for role in self.roles.values()},
             "purposes": sorted(self.purposes),
             "classes": sorted(self.classes),

@@ -207,3 +207,24 @@ def test_it_is_fast_enough_for_a_start() -> None:
     started = time.process_time()
     compile_matrix(POLICIES)
     assert time.process_time() - started < 0.3
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "differs"),
+    [
+        ("budgets.yaml", "search: 300", "search: 301", True),
+        ("alarms.yaml", "refusals: 10", "refusals: 11", True),
+        ("classes.yaml", "mask: phone", "mask: hidden", True),
+        ("alarms.yaml", "refusals: 10", "refusals:   10  # ten", False),
+    ],
+)
+def test_the_version_covers_budgets_alarms_and_masks(
+    tmp_path: Path, name: str, old: str, new: str, *, differs: bool
+) -> None:
+    folder = tmp_path / "policies"
+    shutil.copytree("policies", folder)
+    before = compile_matrix(folder).version
+    text = (folder / name).read_text("utf-8")
+    assert old in text
+    (folder / name).write_text(text.replace(old, new), "utf-8")
+    assert (compile_matrix(folder).version != before) is differs
