@@ -132,6 +132,8 @@ class Conflict(AppError):
 class LostRace(Conflict):
     """Somebody else changed this at the same moment. Load it again and repeat the change."""
 
+    code = "lost_race"
+
 
 class RequestRunning(AppError):
     """A request with this idempotency key is still running. Wait for its answer."""

@@ -14,6 +14,7 @@ from app.kit.web import LANGUAGE_COOKIE, REMEMBER_CHOICE, THEME_COOKIE, Pages, l
 from app.orders.pages import build_order_pages
 from app.services import AppServices
 from app.signin.pages import build_signin_pages
+from app.tenants.pages import build_tenant_pages
 
 
 def build_pages(services: AppServices) -> list[APIRouter]:
@@ -24,6 +25,7 @@ def build_pages(services: AppServices) -> list[APIRouter]:
         build_signin_pages(services, pages),
         build_order_pages(services, pages),
         build_contact_pages(services, pages),
+        build_tenant_pages(services, pages),
         _general_pages(services, pages),
     ]
 

@@ -11,7 +11,6 @@ from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Final, Literal, cast
-from zoneinfo import ZoneInfo
 
 import yaml
 from babel import Locale
@@ -19,11 +18,11 @@ from babel.dates import format_date, format_datetime, format_time
 from babel.numbers import format_decimal, get_currency_symbol
 
 from app.kit.clock import utc_now
+from app.kit.zones import DEFAULT_ZONE, zone_of
 
 Language = Literal["ru", "en"]
 LANGUAGES: Final[tuple[Language, ...]] = ("ru", "en")
 DEFAULT: Final[Language] = "ru"
-SHOP_TIME: Final = ZoneInfo("Europe/Moscow")
 _FOLDER: Final = Path(__file__).resolve().parents[1] / "locale"
 
 _SYMBOLS: Final = {"RUB": "₽"}  # the English locale data would write the code
@@ -68,10 +67,11 @@ def choose_language(cookie: str | None, accept_language: str) -> Language:
 
 
 class Words:
-    """The texts and formats of one language: `words("orders.title")`, `words("orders.shown", n=5)`."""
+    """The texts and formats of one language and clock: `words("orders.title")`, `words("orders.shown", n=5)`."""
 
-    def __init__(self, language: Language) -> None:
+    def __init__(self, language: Language, zone: str) -> None:
         self.language = language
+        self._zone = zone_of(zone)
         self._locale = Locale.parse(language)
         self._messages = catalogue(language)
 
@@ -106,18 +106,18 @@ class Words:
 
     def day(self, moment: datetime | date) -> str:
         """`22 нояб.`, with the year when it is not the present one of the moment's own clock."""
-        local = moment.astimezone(SHOP_TIME) if isinstance(moment, datetime) else moment
-        this_year = local.year == utc_now().astimezone(SHOP_TIME).year
+        local = moment.astimezone(self._zone) if isinstance(moment, datetime) else moment
+        this_year = local.year == utc_now().astimezone(self._zone).year
         pattern = "d MMM" if this_year else "d MMM y"
         return format_date(local, pattern, locale=self._locale)
 
     def time(self, moment: datetime) -> str:
-        return format_time(moment.astimezone(SHOP_TIME), "HH:mm", locale=self._locale)
+        return format_time(moment.astimezone(self._zone), "HH:mm", locale=self._locale)
 
     def moment(self, moment: datetime) -> str:
-        return format_datetime(moment, "d MMMM y, HH:mm", tzinfo=SHOP_TIME, locale=self._locale)
+        return format_datetime(moment, "d MMMM y, HH:mm", tzinfo=self._zone, locale=self._locale)
 
 
 @functools.cache
-def words(language: Language) -> Words:
-    return Words(language)
+def words(language: Language, zone: str = DEFAULT_ZONE) -> Words:
+    return Words(language, zone)

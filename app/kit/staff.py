@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.kit.zones import DEFAULT_ZONE
+
 OWNER: Final = "owner"
 SALES: Final = "sales"
 MARKETER: Final = "marketer"
@@ -14,13 +16,18 @@ WRITERS: Final = frozenset({OWNER, SALES})
 
 @dataclass(frozen=True, slots=True)
 class Staff:
-    """`via` tells a browser session (with a cookie, so the cross-site rule holds) from a bearer token."""
+    """`via` tells a browser session (with a cookie, so the cross-site rule holds) from a bearer token.
+
+    `shop` is the title of the shop, `zone` the clock of its pages.
+    """
 
     id: str
     alias: str
     tenant: str
     roles: tuple[str, ...]
     via: Literal["session", "bearer"] = "session"
+    shop: str = ""
+    zone: str = DEFAULT_ZONE
 
     @property
     def may_write(self) -> bool:

@@ -11,6 +11,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from app.kit.assets import Assets
 from app.kit.i18n import Words, choose_language, words
 from app.kit.staff import Staff
+from app.kit.zones import DEFAULT_ZONE
 
 Theme = Literal["light", "dark"]
 LANGUAGE_COOKIE: Final = "lang"
@@ -20,10 +21,10 @@ REMEMBER_CHOICE: Final = 31_536_000
 TEMPLATES: Final = Path(__file__).resolve().parents[1] / "templates"
 
 
-def reader_words(request: Request) -> Words:
-    """The texts in the language of whoever makes this request."""
+def reader_words(request: Request, zone: str = DEFAULT_ZONE) -> Words:
+    """The texts in the language of whoever makes this request, and times by the clock of their shop."""
     cookie = request.cookies.get(LANGUAGE_COOKIE)
-    return words(choose_language(cookie, request.headers.get("accept-language", "")))
+    return words(choose_language(cookie, request.headers.get("accept-language", "")), zone)
 
 
 def reader_theme(request: Request) -> Theme | None:
@@ -66,7 +67,7 @@ class Pages:
         status: int = 200,
         **context: Any,
     ) -> HTMLResponse:
-        t = reader_words(request)
+        t = reader_words(request, staff.zone if staff else DEFAULT_ZONE)
         flash = request.cookies.get(FLASH_COOKIE, "")
         html = self._environment.get_template(name).render(
             t=t,

@@ -3,10 +3,11 @@
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Final, Literal
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from app.kit.i18n import SHOP_TIME
+from app.kit.zones import DEFAULT_ZONE, zone_of
 from app.orders.filters import OrderFilters
 
 Period = Literal["today", "week", "month", "dates"]
@@ -46,14 +47,15 @@ class OrderListQuery(BaseModel):
         """Whether the list is narrowed at all: an empty one then says so."""
         return any((self.q, self.status, self.source, self.period, self.contact is not None))
 
-    def filters(self, now: datetime) -> OrderFilters:
-        start, end = self._days(now.astimezone(SHOP_TIME).date())
+    def filters(self, now: datetime, zone: str = DEFAULT_ZONE) -> OrderFilters:
+        clock = zone_of(zone)
+        start, end = self._days(now.astimezone(clock).date())
         return OrderFilters(
             status=self.status,
             source=self.source,
             number=self.q.strip().lstrip("№#").strip() if self.q else None,
-            placed_from=_midnight(start),
-            placed_to=_midnight(end),
+            placed_from=_midnight(start, clock),
+            placed_to=_midnight(end, clock),
             contact_ids=None if self.contact is None else tuple(self.contact),
         )
 
@@ -70,5 +72,5 @@ class OrderListQuery(BaseModel):
         return "/orders?" + urlencode(kept, doseq=True)
 
 
-def _midnight(day: date | None) -> datetime | None:
-    return datetime.combine(day, time.min, tzinfo=SHOP_TIME) if day else None
+def _midnight(day: date | None, clock: ZoneInfo) -> datetime | None:
+    return datetime.combine(day, time.min, tzinfo=clock) if day else None

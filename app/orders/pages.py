@@ -39,7 +39,7 @@ def _add_list(router: APIRouter, services: AppServices, pages: Pages) -> None:
     async def order_list(request: Request, asked: Annotated[OrderListQuery, Query()]) -> Response:
         """The page; for htmx the list under the filters, or with a cursor the next rows alone."""
         staff = await services.signin.staff(request)
-        filters = asked.filters(services.clock())
+        filters = asked.filters(services.clock(), staff.zone)
         async with services.db.tenant(staff.tenant) as session:
             page = await orders.list_orders(session, filters=filters, limit=PAGE_SIZE, cursor=asked.cursor)
             choices = {} if is_partial(request) else await _choices(session, reader_words(request))

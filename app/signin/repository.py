@@ -3,15 +3,18 @@ from datetime import datetime
 from sqlalchemy import delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.models import StaffSession
+from app.models import StaffSession, Tenant
 
 
 async def add(session: AsyncSession, values: dict[str, object]) -> None:
     await session.execute(insert(StaffSession).values(values))
 
 
-async def find(session: AsyncSession, digest: bytes) -> StaffSession | None:
-    return await session.scalar(select(StaffSession).where(StaffSession.digest == digest))
+async def find(session: AsyncSession, digest: bytes) -> tuple[StaffSession, Tenant] | None:
+    """The session and its shop."""
+    query = select(StaffSession, Tenant).join(Tenant, Tenant.id == StaffSession.tenant_id)
+    found = (await session.execute(query.where(StaffSession.digest == digest))).first()
+    return (found[0], found[1]) if found is not None else None
 
 
 async def lock_free(session: AsyncSession, digest: bytes) -> StaffSession | None:

@@ -8,6 +8,7 @@ idle limit.
 import hashlib
 import logging
 import secrets
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -56,6 +57,7 @@ class StaffSessions:
         }
         async with self._db.tenant(claims.staff.tenant) as session:
             await tenants.ensure(session, claims.staff.tenant, now=now)
+            await tenants.entitle(session, claims.staff.tenant, claims.staff.shop)
             await repository.add(session, values | self._issued(claims, refresh_token, digest=digest))
         return f"{claims.staff.tenant}.{secret}"
 
@@ -63,15 +65,17 @@ class StaffSessions:
         """Who this cookie stands for. Raises Unauthenticated when the session is unknown, ended or refused."""
         tenant, digest = _split(cookie)
         async with self._db.tenant(tenant) as session:
-            row = await repository.find(session, digest)
+            found = await repository.find(session, digest)
             now = self._clock()
-            if row is None or row.expires_at <= now or row.seen_at + IDLE <= now:
+            if found is None or found[0].expires_at <= now or found[0].seen_at + IDLE <= now:
                 raise Unauthenticated
+            row, shop = found
+            seen = _staff(row, shop=shop.title, zone=shop.time_zone)
             if now - row.seen_at >= _SEEN_EVERY:
                 await repository.mark_seen(session, digest, at=now)
         if row.access_expires_at <= now:
-            return await self._renewed(tenant, digest, seen=_staff(row))
-        return _staff(row)
+            return await self._renewed(tenant, digest, seen=seen)
+        return seen
 
     async def close(self, cookie: str) -> None:
         """End the session here and its refresh token at the issuer. Quiet when there is none."""
@@ -94,7 +98,7 @@ class StaffSessions:
         async with self._db.tenant(tenant) as session:
             row = await repository.lock_free(session, digest)
             if row is None or row.access_expires_at > self._clock():
-                return seen if row is None else _staff(row)
+                return seen if row is None else _staff(row, shop=seen.shop, zone=seen.zone)
             try:
                 refresh_token = self._sealer.open(row.refresh_sealed, context=digest).decode()
                 answer = await self._issuer.token({"grant_type": "refresh_token", "refresh_token": refresh_token})
@@ -103,7 +107,8 @@ class StaffSessions:
                 if not refused:
                     newest = str(answer.get("refresh_token") or refresh_token)
                     await repository.change(session, digest, **self._issued(claims, newest, digest=digest))
-                    return _as_session(claims.staff)
+                    await tenants.entitle(session, tenant, claims.staff.shop)
+                    return replace(claims.staff, via="session", zone=seen.zone)
             except IssuerUnavailable:
                 logger.warning("the issuer is away: an open session stays")
                 return seen
@@ -139,9 +144,13 @@ def _digest(secret: str) -> bytes:
     return hashlib.sha256(secret.encode()).digest()
 
 
-def _staff(row: StaffSession) -> Staff:
-    return Staff(id=row.staff_id, alias=row.alias, tenant=row.tenant_id, roles=tuple(row.roles), via="session")
-
-
-def _as_session(staff: Staff) -> Staff:
-    return Staff(id=staff.id, alias=staff.alias, tenant=staff.tenant, roles=staff.roles, via="session")
+def _staff(row: StaffSession, *, shop: str, zone: str) -> Staff:
+    return Staff(
+        id=row.staff_id,
+        alias=row.alias,
+        tenant=row.tenant_id,
+        roles=tuple(row.roles),
+        via="session",
+        shop=shop,
+        zone=zone,
+    )

@@ -21,6 +21,7 @@ AUDIENCE: Final = "crm"
 TENANT_FORM: Final = re.compile(r"[a-z][a-z0-9-]{2,39}")
 _STAFF: Final = re.compile(r"stf_[0-9a-hjkmnp-tv-z]{26}")
 _MAX_ALIAS: Final = 64
+_MAX_TITLE: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +51,11 @@ class TokenReader:
             raise Unauthenticated
         if not (isinstance(alias, str) and 0 < len(alias) <= _MAX_ALIAS):
             raise Unauthenticated
+        shop = claims.get("shop", tenant)  # another issuer may not name it
+        if not (isinstance(shop, str) and 0 < len(shop) <= _MAX_TITLE):
+            raise Unauthenticated
         return Claims(
-            staff=Staff(id=sub, alias=alias, tenant=tenant, roles=tuple(roles), via="bearer"),
+            staff=Staff(id=sub, alias=alias, tenant=tenant, roles=tuple(roles), via="bearer", shop=shop),
             issuer_session=str(claims.get("sid", "")),
             expires_at=datetime.fromtimestamp(int(claims["exp"]), UTC),
         )

@@ -1,7 +1,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -12,8 +12,13 @@ async def add(session: AsyncSession, *, tenant: str, title: str, at: datetime) -
     await session.execute(insert(Tenant).values(id=tenant, title=title, created_at=at).on_conflict_do_nothing())
 
 
-async def get(session: AsyncSession, tenant: str) -> Tenant | None:
-    return await session.get(Tenant, tenant)
+async def set_title(session: AsyncSession, tenant: str, title: str) -> None:
+    """Writes nothing when the shop is called so already."""
+    await session.execute(update(Tenant).where(Tenant.id == tenant, Tenant.title != title).values(title=title))
+
+
+async def set_time_zone(session: AsyncSession, tenant: str, zone: str) -> None:
+    await session.execute(update(Tenant).where(Tenant.id == tenant).values(time_zone=zone))
 
 
 async def all_ids(session: AsyncSession) -> Sequence[str]:

@@ -7,6 +7,8 @@ from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.errors import InvalidRequest
+from app.kit.zones import ZONES
 from app.tenants import repository
 
 
@@ -15,10 +17,16 @@ async def ensure(session: AsyncSession, tenant: str, *, now: datetime) -> None:
     await repository.add(session, tenant=tenant, title=tenant, at=now)
 
 
-async def title(session: AsyncSession, tenant: str) -> str:
-    """What the pages call the shop."""
-    found = await repository.get(session, tenant)
-    return found.title if found else tenant
+async def entitle(session: AsyncSession, tenant: str, title: str) -> None:
+    """Take over the shop's title as the private contour tells it."""
+    await repository.set_title(session, tenant, title)
+
+
+async def set_time_zone(session: AsyncSession, tenant: str, zone: str) -> None:
+    """Raises InvalidRequest for a zone that no shop may choose."""
+    if zone not in ZONES:
+        raise InvalidRequest
+    await repository.set_time_zone(session, tenant, zone)
 
 
 async def all_ids(session: AsyncSession) -> Sequence[str]:

@@ -105,6 +105,13 @@ class InvalidAlias(IdentityError):
     code = "invalid_alias"
 
 
+class InvalidTitle(IdentityError):
+    """A shop's title is 1 to 100 characters and holds no personal data: the public contour shows it."""
+
+    status_code = 422
+    code = "invalid_title"
+
+
 class LoginTaken(IdentityError):
     """This login or alias is in use already. Take another."""
 

@@ -11,12 +11,14 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from pii_vault.core.detect import find_personal_data
 from pii_vault.core.tokens import new_id
 from pii_vault.identity import store, totp
 from pii_vault.identity.errors import (
     InvalidAlias,
     InvalidLogin,
     InvalidTenantId,
+    InvalidTitle,
     LoginTaken,
     UnknownStaff,
     UnknownTenant,
@@ -29,6 +31,7 @@ _TENANT_ID: Final = re.compile(r"[a-z][a-z0-9-]{2,39}")
 _RESERVED: Final = "larets-"  # names of the vault's own keys in the key service
 _LOGIN: Final = re.compile(r"[^\s\x00-\x1f]{3,120}")
 _ALIAS_LENGTH: Final = 60
+_TITLE_LENGTH: Final = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +68,15 @@ def set_tenant_status(db: Session, tenant: str, status: Literal["active", "suspe
 
 
 def set_title(db: Session, tenant: str, title: str) -> None:
-    """The shop's name as its staff see it, on the issuer's pages and in the CRM."""
+    """The shop's name as its staff see it, on the issuer's pages and in the CRM.
+
+    Raises:
+        InvalidTitle: it is empty or long, or holds what looks like personal data: it crosses into the public contour.
+        UnknownTenant.
+    """
+    title = " ".join(title.split())
+    if not 1 <= len(title) <= _TITLE_LENGTH or not title.isprintable() or find_personal_data(title):
+        raise InvalidTitle
     changed = db.execute(update(Tenant).where(Tenant.id == tenant).values(title=title).returning(Tenant.key))
     if changed.one_or_none() is None:
         raise UnknownTenant

@@ -1,7 +1,7 @@
 """Access tokens: what stands in them, and how the vault reads its own.
 
     iss sub aud exp iat jti client_id tenant roles sid amr auth_time     always
-    alias                                                                 audience crm: the work name
+    alias shop                                                            audience crm: the work name, the shop's title
     sfa                                                                   audience vault: time of the second factor
 
 No personal claim is among them: `sub` is the opaque staff id. `aud` is one string, `crm` or `vault`, and the vault
@@ -54,6 +54,7 @@ def access_token(
     }
     if audience == "crm":
         claims["alias"] = session.staff.alias
+        claims["shop"] = session.staff.tenant.title or session.staff.tenant.id
     else:
         claims["sfa"] = int(session.second_factor_at.timestamp())
     return issuer.signing.sign(claims, token_type=ACCESS_TOKEN_TYPE)

@@ -103,6 +103,7 @@ class FakeIssuer:
         self.revoked: list[str] = []
         self.answer: dict[str, Any] = {}
         self.now = NOW
+        self.shop = "Tea & Teapots"
 
     async def discovery(self, *, fresh: bool = False) -> dict[str, Any]:
         del fresh
@@ -144,6 +145,7 @@ class FakeIssuer:
             "tenant": person.tenant,
             "roles": list(person.roles),
             "alias": person.alias,
+            "shop": self.shop,
             "sid": "ses_1",
         } | claims
         signer = key or self.key

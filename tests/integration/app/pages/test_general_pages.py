@@ -11,7 +11,7 @@ from app.signin import sessions
 from tests.integration.app.pages.conftest import DOCUMENT, FORM, Reader
 from tests.integration.app.support import VAULT, FakeIssuer
 
-PAGES = ["/orders", "/contacts", "/contacts/new", "/privacy", "/signin", "/nowhere"]
+PAGES = ["/orders", "/contacts", "/contacts/new", "/privacy", "/shop", "/signin", "/nowhere"]
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -21,7 +21,7 @@ async def test_every_page_carries_the_policy_and_no_cache(read: Reader, path: st
     assert page.headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/orders", "/contacts", "/privacy", "/contacts/new"])
+@pytest.mark.parametrize("path", ["/orders", "/contacts", "/privacy", "/shop", "/contacts/new"])
 async def test_every_page_speaks_both_languages_and_nothing_is_untold(read: Reader, path: str) -> None:
     assert '<html lang="ru"' in (await read(path)).text
     chosen = await read(f"/preferences?lang=en&next={path}")

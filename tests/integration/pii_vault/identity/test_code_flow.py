@@ -42,6 +42,7 @@ async def test_code_flow_gives_tokens_without_personal_claims(stage: Stage) -> N
     assert access.claims["roles"] == ["sales"]
     assert access.claims["tenant"] == "demo"
     assert access.claims["alias"] == "sales 0"
+    assert access.claims["shop"] == "demo"  # as long as nobody has given it a title
     assert access.claims["exp"] - access.claims["iat"] == 300
     assert "sfa" not in access.claims
     for claims in (identity.claims, access.claims):
@@ -169,6 +170,15 @@ async def test_refresh_rotates_and_shows_the_new_role(stage: Stage) -> None:
     assert again["refresh_token"] != tokens["refresh_token"]
     keys = KeySet.import_key_set((await stage.program.get("/identity/jwks")).json())
     assert jwt.decode(again["access_token"], keys, algorithms=["ES256"]).claims["roles"] == ["warehouse"]
+
+
+async def test_refresh_brings_the_new_title_of_the_shop(stage: Stage) -> None:
+    crm = Crm(stage)
+    tokens = await crm.tokens(stage.browser(), stage.member())
+    rows(stage.database, "UPDATE tenant SET title = 'Чайная лавка' WHERE id = 'demo'")
+    again = (await crm.refresh(tokens["refresh_token"])).json()
+    keys = KeySet.import_key_set((await stage.program.get("/identity/jwks")).json())
+    assert jwt.decode(again["access_token"], keys, algorithms=["ES256"]).claims["shop"] == "Чайная лавка"
 
 
 async def test_reused_refresh_token_ends_the_session(stage: Stage) -> None:

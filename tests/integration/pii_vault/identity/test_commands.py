@@ -94,6 +94,8 @@ def test_mistakes_are_told_with_what_to_do(database: Database) -> None:
     assert "take one of" in refused(staff.cli, "role", "x", "king", "-t", "flowers")
     assert "larets staff list" in refused(staff.cli, "disable", "nobody", "-t", "flowers")
     assert "3 to 40" in refused(tenant.cli, "create", "No", "--title", "x")
+    assert "no personal data" in refused(tenant.cli, "create", "tulips", "--title", "Розы +7 916 123-45-67")
+    assert larets(tenant.cli, "list") == []  # the refused title made no shop
     assert "3 to 40" in refused(tenant.cli, "create", "larets-identity", "--title", "x")
     assert refused(tenant.cli, "suspend", "nowhere")
 
