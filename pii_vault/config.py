@@ -17,11 +17,13 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pii_vault.keys.settings import KeySettings
+
 Environment = Literal["dev", "test", "staging", "production"]
 LOCAL: tuple[Environment, ...] = ("dev", "test")
 
 
-class VaultSettings(BaseSettings):
+class VaultSettings(KeySettings):
     """`LARETS_ENV` and `LARETS_VAULT_*`. Nothing secret has a default, and neither has the environment.
 
     A setting may also be a file of its name (`larets_vault_database_url`) in the folder `LARETS_SECRETS_DIR` names:
@@ -42,10 +44,6 @@ class VaultSettings(BaseSettings):
     service_key: Path
     private_ca: Path
     public_ca: Path
-    key_service: Literal["local"] = "local"
-    keyring_path: Path
-    keyring_passphrase_file: Path
-    local_keyring: Literal["refused", "accepted"] = "refused"
     # Networks of the edge before the browser listener, by commas: only their last X-Forwarded-For hop is believed.
     trusted_edge: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     workers: int = Field(default=1, ge=1, le=64)
@@ -102,6 +100,10 @@ class VaultSettings(BaseSettings):
 
     @model_validator(mode="after")
     def _refuse_weak_settings(self) -> Self:
+        lacking = self.lacking_keys()
+        if lacking:
+            message = f"{', '.join(lacking)} must be set for the key service {self.key_service}"
+            raise ValueError(message)
         if self.is_local:
             return self
         plain = [
@@ -111,11 +113,9 @@ class VaultSettings(BaseSettings):
         if plain:
             message = f"{', '.join(plain)} must be https:// in {self.environment}"
             raise ValueError(message)
-        if self.local_keyring != "accepted":
-            message = (
-                f"the local keyring is not meant for {self.environment}: use a key service, "
-                "or accept the risk with LARETS_VAULT_LOCAL_KEYRING=accepted"
-            )
+        weak = self.weak_keys()
+        if weak:
+            message = f"{weak[0]} ({self.environment})"
             raise ValueError(message)
         return self
 

@@ -32,6 +32,7 @@ FIRST_PAUSE_SECONDS: Final = 0.05
 DOWN_SECONDS: Final = 1.0  # after a call was given up: the next ones fail at once instead of queueing up
 RENEW_AT: Final = 2 / 3  # of a token's time
 CONNECTIONS: Final = 8
+POD_TOKEN: Final = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 _AWAY = (
     requests.ConnectionError,
@@ -61,7 +62,7 @@ class TransitOptions:
     auth: Literal["approle", "kubernetes"] = "approle"
     auth_mount: str = ""
     role: str = ""
-    secret_file: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+    secret_file: Path = POD_TOKEN
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,3 +82,51 @@ def test_a_folder_without_the_file_leaves_the_setting_missing(monkeypatch: pytes
     monkeypatch.setenv("LARETS_SECRETS_DIR", str(tmp_path))
     with pytest.raises(SettingsProblem, match="database_url"):
         load(monkeypatch, "production", database_url=None)
+
+
+TRANSIT = {
+    "key_service": "transit",
+    "transit_url": "https://keys.example:8200",
+    "transit_role": "a",
+    "transit_secret_file": "a",
+    "keyring_path": None,
+    "keyring_passphrase_file": None,
+    "local_keyring": None,
+}
+TOKEN = {
+    "pkcs11_module": "/usr/lib/token.so",
+    "pkcs11_token": "larets",
+    "pkcs11_pin_file": "a",
+    "keyring_passphrase_file": None,
+    "local_keyring": None,
+}
+
+
+@pytest.mark.parametrize(
+    "keys", [TRANSIT, TOKEN, {**TRANSIT, "transit_auth": "kubernetes", "transit_secret_file": None}]
+)
+def test_production_takes_a_key_service_or_a_token(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str | None]
+) -> None:
+    assert not load(monkeypatch, "production", **keys).is_local
+
+
+@pytest.mark.parametrize(
+    ("keys", "named"),
+    [
+        ({**TRANSIT, "transit_url": None}, "transit_url"),
+        ({**TRANSIT, "transit_role": None}, "transit_role"),
+        ({**TRANSIT, "transit_secret_file": None}, "transit_secret_file"),
+        ({**TRANSIT, "transit_url": "http://keys.example"}, "transit_url must be https"),
+        ({**TRANSIT, "transit_fingerprint": "not hex"}, "transit_fingerprint"),
+        ({**TRANSIT, "transit_mount": "../sys"}, "transit_mount"),
+        ({**TOKEN, "pkcs11_pin_file": None}, "pkcs11_pin_file"),
+        ({**TOKEN, "pkcs11_token": None}, "pkcs11_token"),
+        ({"key_service": "other"}, "key_service"),
+    ],
+)
+def test_a_key_service_by_halves_is_refused(
+    monkeypatch: pytest.MonkeyPatch, keys: dict[str, str | None], named: str
+) -> None:
+    with pytest.raises(SettingsProblem, match=named):
+        load(monkeypatch, "production", **keys)
