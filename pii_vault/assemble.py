@@ -14,8 +14,7 @@ from pii_vault.config import VaultSettings
 from pii_vault.consent.register import load_consents
 from pii_vault.core.classes import load_classes
 from pii_vault.keys.cache import DekCache
-from pii_vault.keys.local import LocalKeyring
-from pii_vault.keys.root_seal import read_secret_file
+from pii_vault.keys.choose import open_key_service
 from pii_vault.keys.service import KeyService
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
@@ -32,9 +31,9 @@ def open_keys(settings: VaultSettings) -> KeyService:
     """The key service that the settings name.
 
     Raises:
-        BrokenKeyring, WrongPassphrase: the local keyring cannot be opened.
+        KeyServiceError: it cannot be opened; the message says why.
     """
-    return LocalKeyring(settings.keyring_path, read_secret_file(settings.keyring_passphrase_file))
+    return open_key_service(settings)
 
 
 @asynccontextmanager
