@@ -7,10 +7,11 @@ from pathlib import Path
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, Request
 
 from pii_vault import hosts
 from pii_vault.config import VaultSettings
+from pii_vault.identity.forms import address_of
 from pii_vault.keys.memory import MemoryKeyService
 from tests.support.postgres import Database
 from tests.support.vault import POLICIES
@@ -70,3 +71,24 @@ async def test_the_gateway_ends_with_its_process_and_an_unforeseen_error_is_a_pr
     assert answer.headers["content-type"] == "application/problem+json"
     assert "LookupError" in caplog.text
     assert VALUE not in answer.text + caplog.text
+
+
+@pytest.mark.parametrize(("edge", "seen_as"), [("10.1.0.0/16", "198.51.100.7"), ("", "10.1.2.3")])
+async def test_every_host_of_the_browser_listener_knows_the_peer_behind_its_edge(
+    vault_database: Database, monkeypatch: pytest.MonkeyPatch, edge: str, seen_as: str
+) -> None:
+    router = APIRouter()
+
+    @router.get("/peer")
+    def peer(request: Request) -> str:
+        return address_of(request) or ""
+
+    monkeypatch.setattr(hosts, "build_gateway", lambda _services: router)
+    monkeypatch.setattr(hosts, "build_identity", lambda _services: router)
+    behind = VaultSettings.model_validate(settings(vault_database).model_dump() | {"trusted_edge": edge})
+    async with hosts.applications(behind, MemoryKeyService(), None) as (browser, _):
+        transport = httpx.ASGITransport(browser, client=("10.1.2.3", 4711))
+        headers = {"X-Forwarded-For": "203.0.113.9, 198.51.100.7"}
+        for origin in (HOOKS, behind.vault_origin):
+            async with httpx.AsyncClient(transport=transport, base_url=origin, headers=headers) as client:
+                assert (await client.get("/peer")).json() == seen_as
