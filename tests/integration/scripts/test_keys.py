@@ -1,0 +1,123 @@
+"""`larets keys` as an operator runs it: with the vault's own settings, on a real database and a keyring file."""
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner, Result
+
+from pii_vault.keys.local import LocalKeyring, create_local_keyring
+from pii_vault.operations import rotate as rotating
+from scripts.keys import cli
+from tests.support.postgres import Database
+from tests.support.vault import POLICIES, prepare
+
+PASSPHRASE = "correct horse battery staple"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, vault_database: Database, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The settings of a vault with two shops, in the environment."""
+    passphrase = tmp_path / "passphrase"
+    passphrase.touch(mode=0o600)
+    passphrase.write_text(PASSPHRASE)
+    keyring = tmp_path / "keyring.json"
+    create_local_keyring(keyring, PASSPHRASE, work_factor=10)
+    asyncio.run(prepare(vault_database, LocalKeyring(keyring, PASSPHRASE), tenants=("demo", "other")))
+    settings = {
+        "database_url": vault_database.runtime_url,
+        "keyring_path": keyring,
+        "keyring_passphrase_file": passphrase,
+        "policies_dir": POLICIES,
+        **{f"{name}_origin": f"http://{name}.larets.localhost:1" for name in ("vault", "console", "hooks", "crm")},
+        **dict.fromkeys(("service_cert", "service_key", "private_ca", "public_ca"), tmp_path),
+        **dict.fromkeys(("outbound_cert", "outbound_key"), tmp_path),
+        "app_intake_url": "https://127.0.0.1:1",
+    }
+    monkeypatch.setenv("LARETS_ENV", "test")
+    for name, value in settings.items():
+        monkeypatch.setenv(f"LARETS_VAULT_{name.upper()}", str(value))
+    monkeypatch.setattr(rotating, "SETTLE_SECONDS", 0.0)
+    return tmp_path
+
+
+def larets(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, list(arguments))
+
+
+def answer(*arguments: str) -> Any:
+    done = larets(*arguments, "--json")
+    assert done.exit_code == 0, done.output
+    return json.loads(done.stdout)
+
+
+def insert_dek(folder: Path, database: Database, version: int = 1) -> None:
+    """A subject's key, as a worker would have stored it."""
+    keyring = LocalKeyring(folder / "keyring.json", PASSPHRASE)
+    [(_, wrapped)] = asyncio.run(keyring.generate("demo", [bytes(16) + b"\0"]))
+    with psycopg.connect(database.superuser_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO dek SELECT %s::text::uuid, 0, key, %s, %s FROM tenant WHERE id = 'demo'",
+            ("0" * 32, version, wrapped.blob),
+        )
+
+
+def test_an_operators_way_from_rotation_to_trim(folder: Path, vault_database: Database) -> None:
+    insert_dek(folder, vault_database)
+    [demo, other] = answer("status")["tenants"]
+    assert (demo["tenant"], demo["kek"]["current"], demo["kek"]["rows"]) == ("demo", 1, {"dek": {"1": 1}})
+    assert (demo["kek"]["next"], other["kek"]["next"]) == ("", "")
+    assert [row["version"] for row in answer("rotate")] == [2, 2]
+    assert answer("status", "--tenant", "demo")["tenants"][0]["kek"]["next"] == "rewrap"
+    refused = larets("trim")
+    assert refused.exit_code == 1
+    assert "1 in dek" in refused.stderr
+    assert "other: 1 older kek versions destroyed" in refused.stdout
+    assert [row["rows"] for row in answer("rewrap", "--load", "1")] == [1, 0]
+    assert answer("status", "--tenant", "demo")["tenants"][0]["kek"]["next"] == "trim"
+    assert answer("trim", "--tenant", "demo") == [{"tenant": "demo", "kind": "kek", "oldest": 2, "destroyed": 1}]
+    told = answer("status", "--tenant", "demo")
+    assert told["tenants"][0]["kek"]["trimmed"]
+    assert told["keyring_serial"] > 5
+
+
+def test_an_index_key_rotates_and_is_trimmed(folder: Path) -> None:
+    assert answer("rotate", "--kind", "index", "--tenant", "demo")[0]["version"] == 2
+    assert answer("trim", "--kind", "index", "--tenant", "demo")[0]["destroyed"] == 1
+    assert (folder / "keyring.json").exists()
+
+
+def test_status_says_when_the_keys_of_a_backup_are_gone(folder: Path, vault_database: Database) -> None:
+    insert_dek(folder, vault_database, version=7)
+    told = larets("status", "--json")
+    assert told.exit_code == 1
+    demo = json.loads(told.stdout)["tenants"][0]
+    assert demo["kek"]["lost"] == 1
+    assert demo["kek"]["next"].startswith("restore the key service")
+    assert "restore the key service" in larets("status").stdout
+
+
+@pytest.mark.usefixtures("folder")
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("rotate", "--tenant", "nobody"), "there is no tenant nobody"),
+        (("trim", "--tenant", "demo"), "rotate before you trim"),
+        (("rewrap", "--tenant", "demo", "--load", "2"), "share of the time"),
+        (("init",), "never overwritten"),
+    ],
+)
+def test_a_refusal_says_what_to_do(arguments: tuple[str, ...], said: str) -> None:
+    done = larets(*arguments)
+    assert done.exit_code == 1
+    assert said in done.stderr
+
+
+def test_a_passphrase_that_others_may_read_stops_it(folder: Path) -> None:
+    (folder / "passphrase").chmod(0o644)
+    done = larets("status")
+    assert done.exit_code == 1
+    assert "chmod 600 passphrase" in done.stderr
