@@ -17,11 +17,15 @@ MOST_PURPOSES: Final = 7  # eight bits each, in a signed number of 64
 
 @dataclass(frozen=True, slots=True)
 class Channel:
-    """A way to reach a person. `confirm` is `code` where only an answered code proves whose address it is."""
+    """A way to reach a person.
+
+    `by` is who uses the value; `confirm` is `code` where only an answered code proves whose address it is.
+    """
 
     id: str
     key: int
     class_id: str
+    by: Literal["relay", "staff"]
     confirm: Literal["code", "any"]
     title: Mapping[str, str]
 
@@ -45,15 +49,18 @@ class ConsentRegister:
         return 1 << (self.purposes[purpose] * CHANNELS_PER_PURPOSE + self.channels[channel].key)
 
     def mask(self, purpose: str, class_id: str) -> int:
-        """The bits of which one suffices to look at a value of this class; 0 where the purpose needs no consent.
+        """The bits of which one suffices to be shown a value of this class; 0 where the purpose needs no consent.
 
-        A phone may be looked at by who consented to a call or an SMS; a name, which is no channel, by who consented
-        to any.
+        Only channels that staff use themselves count: a consent to mailings shows nobody the address. A class that is
+        no such channel, say a name, is shown with any of them.
         """
         if purpose not in self.purposes:
             return 0
-        fitting = [channel for channel in self.channels.values() if channel.class_id == class_id]
-        return sum(self.bit(purpose, channel.id) for channel in fitting or self.channels.values())
+        shown = [channel for channel in self.channels.values() if channel.by == "staff"]
+        fitting = [channel for channel in shown if channel.class_id == class_id]
+        if not fitting and any(channel.class_id == class_id for channel in self.channels.values()):
+            return 0
+        return sum(self.bit(purpose, channel.id) for channel in fitting or shown)
 
     def read(self, consents: int) -> Iterator[tuple[str, str]]:
         """The (purpose, channel) pairs of a person's bits."""
@@ -73,6 +80,7 @@ class _ChannelEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
     key: int = Field(ge=0, lt=CHANNELS_PER_PURPOSE)
     class_id: str = Field(alias="class")
+    by: Literal["relay", "staff"]
     confirm: Literal["code", "any"]
     title: _Title
 
@@ -111,7 +119,7 @@ def load_consents(path: Path, *, purposes: Sequence[str], classes: Sequence[str]
         raise PolicyError(f"{path.name}: not registered: {', '.join(unknown)}")
     return ConsentRegister(
         channels={
-            id_: Channel(id_, entry.key, entry.class_id, entry.confirm, entry.title.model_dump())
+            id_: Channel(id_, entry.key, entry.class_id, entry.by, entry.confirm, entry.title.model_dump())
             for id_, entry in content.channels.items()
         },
         purposes={id_: entry.key for id_, entry in content.purposes.items()},

@@ -143,7 +143,7 @@ def test_could_allow_any_asks_for_the_best_case(matrix: Matrix) -> None:
 
 
 def test_purposes_of_a_role_in_the_order_of_the_register(matrix: Matrix) -> None:
-    assert matrix.purposes_for(("sales",), "reveal") == ["order_processing", "delivery", "support"]
+    assert matrix.purposes_for(("sales",), "reveal") == ["order_processing", "delivery", "support", "marketing"]
     assert matrix.purposes_for(("warehouse",), "reveal") == ["delivery"]
     assert matrix.purposes_for(("public_service",), "reveal") == []
 
