@@ -1,0 +1,1 @@
+"""Content that officers review, and the pure rules of deployment."""
