@@ -119,6 +119,27 @@ class LoginTaken(IdentityError):
     code = "login_taken"
 
 
+class InvalidProgram(IdentityError):
+    """A program's name is 3 to 63 lower-case letters, digits and hyphens, and none of the contour's own."""
+
+    status_code = 422
+    code = "invalid_program"
+
+
+class NoPurposes(IdentityError):
+    """A program names its purposes, each one of those in policies/purposes.yaml. Give at least one with --purpose."""
+
+    status_code = 422
+    code = "no_purposes"
+
+
+class UnknownProgram(IdentityError):
+    """No such program. List them with `larets program list`."""
+
+    status_code = 404
+    code = "unknown_program"
+
+
 class SigningKeyMissing(IdentityError):
     """The issuer has no signing key it can open. Check the key service; then rotate the signing key."""
 

@@ -1,10 +1,10 @@
-"""Tables of the issuer (migration 0003). Column meanings stand in the database as comments."""
+"""Tables of the issuer (migration 0003) and of the programs (0001). The database holds comments on their columns."""
 
 from datetime import datetime
 from typing import Any, Final, Literal
 
 from sqlalchemy import BigInteger, DateTime, ForeignKey, LargeBinary, Text
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
 Role = Literal["owner", "sales", "marketer", "warehouse", "officer"]
@@ -25,6 +25,18 @@ class Tenant(Base):
     status: Mapped[str]
     title: Mapped[str]
     created: Mapped[datetime]
+
+
+class ServiceClient(Base):
+    """A program, or the public contour, as the service listener knows it by its certificate."""
+
+    __tablename__ = "service_client"
+
+    trust_domain: Mapped[str] = mapped_column(primary_key=True)
+    cn: Mapped[str] = mapped_column(primary_key=True)
+    tenants: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    roles: Mapped[list[str]] = mapped_column(ARRAY(Text))
+    purposes: Mapped[list[str]] = mapped_column(ARRAY(Text))
 
 
 class IdentityKey(Base):

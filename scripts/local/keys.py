@@ -16,15 +16,20 @@ PROGRAM: Final = "demo-program"
 
 def make_certificates(instance: Instance) -> None:
     """Two authorities, each signing for its own contour."""
-    private = Authority(
-        "Larets private contour", certificates=instance.tls("private"), secrets=instance.secrets("private")
-    )
+    private = private_authority(instance)
     public = Authority("Larets public contour", certificates=instance.tls("public"), secrets=instance.secrets("public"))
     private.issue("vault", hosts=SERVICE_HOSTS)
     private.issue(OUTBOX)
     private.issue(PROGRAM)
     public.issue("intake", hosts=INTAKE_HOSTS)
     public.issue(CRM)
+
+
+def private_authority(instance: Instance) -> Authority:
+    """Signs the private contour's certificates: of its own listeners and workers, and of its programs."""
+    return Authority(
+        "Larets private contour", certificates=instance.tls("private"), secrets=instance.secrets("private")
+    )
 
 
 def make_keyring(instance: Instance) -> None:

@@ -6,15 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 from typer.testing import CliRunner
 
 from pii_vault.config import VaultSettings
 from pii_vault.keys.local import create_local_keyring
-from scripts import staff, tenant
+from scripts import program, staff, tenant
 from scripts.local import issuer
 from tests.integration.pii_vault.identity.conftest import settings_for
 from tests.support.postgres import Database
-from tests.support.vault import POLICIES, rows
+from tests.support.vault import POLICIES, rows, unwritable_log
 
 PASSPHRASE = "test passphrase of a keyring"
 
@@ -26,12 +27,23 @@ class FakeInstance:
         passphrase.write_text(PASSPHRASE)
         passphrase.chmod(0o600)
         self.vault_database_url = database.owner_url
+        self._folder = folder
         self._settings = settings_for(database).model_copy(
             update={"keyring_path": keyring, "keyring_passphrase_file": passphrase, "policies_dir": POLICIES}
         )
 
     def vault_settings(self) -> VaultSettings:
         return self._settings
+
+    def tls(self, contour: str) -> Path:
+        return self._made(f"tls-{contour}")
+
+    def secrets(self, contour: str) -> Path:
+        return self._made(f"secrets-{contour}")
+
+    def _made(self, name: str) -> Path:
+        (self._folder / name).mkdir(exist_ok=True)
+        return self._folder / name
 
 
 @pytest.fixture
@@ -98,6 +110,46 @@ def test_mistakes_are_told_with_what_to_do(database: Database) -> None:
     assert larets(tenant.cli, "list") == []  # the refused title made no shop
     assert "3 to 40" in refused(tenant.cli, "create", "larets-identity", "--title", "x")
     assert refused(tenant.cli, "suspend", "nowhere")
+
+
+def test_a_program_from_first_to_last(database: Database) -> None:
+    for shop in ("flowers", "tulips"):
+        larets(tenant.cli, "create", shop, "--title", shop)
+    words = ("register", "label-printer", "-t", "flowers", "-t", "tulips", "-p", "delivery")
+    made = larets(program.cli, *words)
+    assert (made["new"], made["tenants"], made["purposes"]) == (True, ["flowers", "tulips"], ["delivery"])
+    certificate = x509.load_pem_x509_certificate(Path(made["certificate"]).read_bytes())
+    assert certificate.subject.rfc4514_string() == "CN=label-printer"
+    assert Path(made["key"]).stat().st_mode & 0o077 == 0
+    registered = "SELECT trust_domain, roles, purposes FROM service_client WHERE cn = 'label-printer'"
+    assert rows(database, registered) == [("private", ["program"], ["delivery"])]
+
+    again = larets(program.cli, "register", "label-printer", "-t", "tulips", "-p", "support", "--own-certificate")
+    assert again == {"program": "label-printer", "tenants": ["tulips"], "purposes": ["support"], "new": False}
+    assert larets(program.cli, "list", "-t", "flowers") == []
+    assert [row["program"] for row in larets(program.cli, "list")] == ["label-printer"]
+    assert larets(program.cli, "revoke", "label-printer")["tenants"] == ["tulips"]
+    assert rows(database, registered) == []
+    acts = "SELECT verb, tenant, principal FROM audit_detail WHERE verb LIKE 'program%%' ORDER BY idx"
+    assert rows(database, acts.replace("%%", "%")) == [
+        ("program_register", "flowers", "operator"),
+        ("program_register", "tulips", "operator"),
+        ("program_register", "tulips", "operator"),
+        ("program_revoke", "tulips", "operator"),
+    ]
+
+
+def test_a_program_that_may_not_be_is_refused(database: Database) -> None:
+    larets(tenant.cli, "create", "flowers", "--title", "x")
+    usual = ("-t", "flowers", "-p", "delivery")
+    for name in ("vault", "outbox", "Ca", "a", "with space", "../vault"):
+        assert "none of the contour's own" in refused(program.cli, "register", name, *usual)
+    assert "larets tenant list" in refused(program.cli, "register", "printer", "-t", "nowhere", "-p", "delivery")
+    assert "--purpose" in refused(program.cli, "register", "printer", "-t", "flowers", "-p", "curiosity")
+    assert "larets program list" in refused(program.cli, "revoke", "printer")
+    with unwritable_log(database):
+        assert "cannot be written" in refused(program.cli, "register", "printer", *usual)
+    assert rows(database, "SELECT count(*) FROM service_client") == [(0,)]
 
 
 def test_commands_may_run_side_by_side(database: Database) -> None:
