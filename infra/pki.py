@@ -37,7 +37,7 @@ class Pair:
 def make_authority(name: str, *, now: datetime) -> Pair:
     """A new certificate authority that may sign leaves only."""
     key = ec.generate_private_key(ec.SECP256R1())
-    builder = _builder(name, name, key.public_key(), now=now, life=AUTHORITY_LIFE)
+    builder = _builder(name, _name(name), key.public_key(), now=now, life=AUTHORITY_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     builder = builder.add_extension(_authority_usage(), critical=True)
     identifier = x509.SubjectKeyIdentifier.from_public_key(key.public_key())
@@ -53,7 +53,7 @@ def issue(authority: Pair, name: str, *, hosts: Iterable[str] = (), now: datetim
     key = ec.generate_private_key(ec.SECP256R1())
     names = [_general_name(host) for host in hosts]
     usage = ExtendedKeyUsageOID.SERVER_AUTH if names else ExtendedKeyUsageOID.CLIENT_AUTH
-    builder = _builder(name, "", key.public_key(), now=now, life=LEAF_LIFE).issuer_name(issuer.subject)
+    builder = _builder(name, issuer.subject, key.public_key(), now=now, life=LEAF_LIFE)
     builder = builder.add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
     builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
     identifier = x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key())
@@ -84,7 +84,7 @@ def closed_authority() -> str:
     Everybody can make the same certificate again, for all that is in it is fixed.
     """
     start = datetime(2026, 1, 1, tzinfo=UTC)
-    builder = _builder(_CLOSED_NAME, _CLOSED_NAME, nobodys_key(), now=start, life=AUTHORITY_LIFE).serial_number(1)
+    builder = _builder(_CLOSED_NAME, _name(_CLOSED_NAME), nobodys_key(), now=start, life=AUTHORITY_LIFE, serial=1)
     builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
     # An anchor's own signature is not checked by anybody; this one is made with a key that is known to all.
     signed = builder.sign(Ed25519PrivateKey.from_private_bytes(bytes(32)), None)
@@ -97,14 +97,18 @@ def nobodys_key() -> Ed25519PublicKey:
 
 
 def _builder(
-    name: str, issuer: str, key: ec.EllipticCurvePublicKey | Ed25519PublicKey, *, now: datetime, life: timedelta
+    name: str,
+    issuer: x509.Name,
+    key: ec.EllipticCurvePublicKey | Ed25519PublicKey,
+    *,
+    now: datetime,
+    life: timedelta,
+    serial: int = 0,
 ) -> x509.CertificateBuilder:
     builder = x509.CertificateBuilder().subject_name(_name(name)).public_key(key)
     builder = builder.not_valid_before(now - _SKEW).not_valid_after(now + life)
-    if issuer == _CLOSED_NAME:
-        return builder.issuer_name(_name(issuer))
-    builder = builder.serial_number(x509.random_serial_number())
-    return builder.issuer_name(_name(issuer)) if issuer else builder
+    builder = builder.serial_number(serial or x509.random_serial_number())
+    return builder.issuer_name(issuer)
 
 
 def _authority_usage() -> x509.KeyUsage:

@@ -1,0 +1,95 @@
+"""What is made once: certificates that hold, values that fit who reads them, and nothing made twice."""
+
+import ssl
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from app.witness.keys import load_witness_keys
+from infra import material, pki
+from infra.errors import CertificateExpired, MaterialMissing
+from infra.link import link_of
+from tests.support.stacks import settings
+
+NOW = datetime.now(UTC)
+
+
+def test_everything_a_rehearsal_needs_is_made_and_only_once() -> None:
+    own = settings("private", stage="rehearsal")
+    made = material.make("private", own, {}, now=NOW)
+    assert material.missing("private", own, made) == []
+    assert material.make("private", own, made, now=NOW) == {}
+
+
+def test_a_lost_value_alone_is_made_again() -> None:
+    own = settings("public", stage="rehearsal")
+    made = material.make("public", own, {}, now=NOW)
+    left = {name: value for name, value in made.items() if name != "cookie-secret"}
+    assert set(material.make("public", own, left, now=NOW)) == {"cookie-secret"}
+
+
+def test_what_only_a_person_can_give_is_asked_for() -> None:
+    own = settings("private", database={"kind": "external", "host": "db.example.ru", "addresses": ["203.0.113.5/32"]})
+    with pytest.raises(MaterialMissing, match="tls-database-crt"):
+        material.make("private", own, {}, now=NOW)
+
+
+def test_a_platform_holds_no_secret() -> None:
+    assert material.needed("platform", settings("private")) == []
+
+
+def test_certificates_are_signed_by_the_contours_own_authority() -> None:
+    made = material.make("private", settings("private", stage="rehearsal"), {}, now=NOW)
+    authority = x509.load_pem_x509_certificate(made["authority-crt"].encode())
+    for name in ("tls-vault", "tls-outbox", "tls-edge", "tls-database"):
+        leaf = x509.load_pem_x509_certificate(made[f"{name}-crt"].encode())
+        leaf.verify_directly_issued_by(authority)
+    hosts = x509.load_pem_x509_certificate(made["tls-edge-crt"].encode()).extensions.get_extension_for_class(
+        x509.SubjectAlternativeName
+    )
+    assert hosts.value.get_values_for_type(x509.DNSName) == [
+        "vault.example.ru",
+        "console.example.ru",
+        "hooks.example.ru",
+    ]
+
+
+def test_the_witness_reads_the_key_that_is_made_for_it(tmp_path: Path) -> None:
+    made = material.make("public", settings("public", stage="rehearsal"), {}, now=NOW)
+    (tmp_path / "witness").write_text(made["witness-key"])
+    log = link_of("public", None).public_key  # of nobody: the link is closed
+    keys = load_witness_keys(tmp_path / "witness", log)
+    assert keys.name == "crm.example.ru/witness"
+
+
+def test_certificates_near_their_end_are_named() -> None:
+    own = settings("public", stage="rehearsal")
+    made = material.make("public", own, {}, now=NOW)
+    assert material.renewable(own, made, now=NOW) == []
+    assert "tls-intake" in material.renewable(own, made, now=NOW + pki.LEAF_LIFE - timedelta(days=20))
+
+
+def test_a_certificate_is_checked_both_ways() -> None:
+    pair = pki.make_authority("a", now=NOW)
+    pki.check(pair.certificate, "a", now=NOW)
+    for when, told in ((NOW - timedelta(days=1), "is valid from"), (NOW + timedelta(days=4000), "ends on")):
+        with pytest.raises(CertificateExpired, match=told):
+            pki.check(pair.certificate, "a", now=when)
+    with pytest.raises(CertificateExpired, match="not a certificate"):
+        pki.check("nonsense", "a", now=NOW)
+
+
+def test_the_closed_link_trusts_one_certificate_that_is_always_the_same(tmp_path: Path) -> None:
+    assert pki.closed_authority() == pki.closed_authority()
+    (tmp_path / "ca.pem").write_text(pki.closed_authority())
+    ssl.create_default_context(cafile=str(tmp_path / "ca.pem"))
+
+
+def test_nobody_signs_for_the_closed_link() -> None:
+    closed = x509.load_pem_x509_certificate(pki.closed_authority().encode())
+    forged = pki.issue(pki.make_authority("Larets link closed", now=NOW), "outbox", now=NOW)
+    with pytest.raises((InvalidSignature, ValueError, TypeError)):
+        x509.load_pem_x509_certificate(forged.certificate.encode()).verify_directly_issued_by(closed)

@@ -1,0 +1,137 @@
+"""Settings are refused with the line and what is allowed there, before anything is touched."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from infra.errors import SettingsInvalid, SharedState
+from infra.lib.located import Located
+from infra.lib.settings import load_settings, parse_settings, refuse_shared_state, settings_of, site_of
+from tests.support.stacks import DIGEST, REGISTRY, content, settings
+
+UNTAGGED = f"{REGISTRY}/larets:1.0"
+
+
+@pytest.mark.parametrize("stage", ["production", "rehearsal"])
+@pytest.mark.parametrize("contour", ["private", "public"])
+def test_complete_settings_are_taken(contour: str, stage: str) -> None:
+    assert settings(contour, stage=stage).contour == contour
+
+
+@pytest.mark.parametrize(
+    ("changes", "line", "told"),
+    [
+        ({"environment": None}, 1, "environment: is missing"),
+        ({"environment": "Shop"}, 1, "environment: allowed: lower-case letters"),
+        ({"stage": "prod"}, 3, "stage: allowed: 'rehearsal', 'staging' or 'production'"),
+        (
+            {"images__larets": UNTAGGED},
+            None,
+            "images.larets: a tag where a digest belongs; allowed: registry/name@sha256",
+        ),
+        ({"images__larets": f"docker.example.com/x@{DIGEST}"}, None, "images.larets: its registry is not listed"),
+        ({"images__database": None}, None, "images.database: is needed here"),
+        ({"hosts__vault": "vault.example.com"}, None, "hosts.vault: is not of one site with hosts.crm"),
+        ({"hosts__hooks": "vault.example.ru"}, None, "hosts: each part has a host name of its own"),
+        ({"hosts__crm": "https://crm.example.ru"}, None, "hosts.crm: allowed: a host name"),
+        ({"cluster__identifier": None}, None, "cluster.identifier: must be given"),
+        ({"cluster__context": None}, None, "cluster.context: must be given"),
+        ({"cluster__api_server": None}, None, "cluster.api_server: CloudNativePG's pods call the API server"),
+        ({"cluster__egress_addresses": ["0.0.0.0/0"]}, None, "the whole internet is not a peer"),
+        ({"database__kind": "statefulset"}, None, "database.kind: is for rehearsals only; allowed in production"),
+        ({"keys__kind": "local-keyring"}, None, "keys.kind: a keyring file is not a key service"),
+        ({"protect_data": False}, None, "protect_data: is for rehearsals only"),
+        ({"database__storage": "fifty"}, None, "database.storage: allowed: a size such as 512Mi"),
+        ({"secrets__kind": "external-secrets"}, None, "secrets.store: External Secrets needs"),
+        ({"sizes__web": {"replicas": 9}}, None, "sizes.web.max_replicas: allowed: 9"),
+        ({"proteckt_data": True}, None, "proteckt_data: is not a setting"),
+        ({"database__kindd": "x"}, None, "database.kindd: is not a setting"),
+        ({"peer__fingerprint": "abc"}, None, "peer.fingerprint: allowed: sha256:"),
+    ],
+)
+def test_a_fault_is_named_with_its_line_and_what_is_allowed(
+    changes: dict[str, Any], line: int | None, told: str
+) -> None:
+    with pytest.raises(SettingsInvalid) as caught:
+        settings("private", **changes)
+    first = caught.value.detail.splitlines()[0]
+    assert told in caught.value.detail
+    assert first.startswith("settings:")
+    if line is not None:
+        assert first.startswith(f"settings:{line}:")
+
+
+def test_the_line_is_the_line_of_the_file(tmp_path: Path) -> None:
+    text = yaml.safe_dump(content("private", images__larets=UNTAGGED), sort_keys=False)
+    expected = next(number for number, line in enumerate(text.splitlines(), 1) if line.strip().startswith("larets:"))
+    (tmp_path / "shop.yaml").write_text(text)
+    with pytest.raises(SettingsInvalid, match=f"shop.yaml:{expected}: images.larets"):
+        load_settings(tmp_path / "shop.yaml")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"database__password": "canary-secret"},
+        {"cluster__token": "canary-secret"},
+        {"state__backend": "s3://key:canary-secret@bucket"},
+        {"cluster__cloud": {"anything": "-----BEGIN EC PRIVATE " + "KEY----- canary-secret"}},
+    ],
+)
+def test_a_secret_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
+    with pytest.raises(SettingsInvalid, match="secret") as caught:
+        settings("private", **changes)
+    assert "canary-secret" not in caught.value.detail
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [("a: [", "not YAML"), ("- a", "must hold settings"), ("a: 1\nb: 2\na: 3", "3: `a` stands here twice")],
+)
+def test_a_file_that_is_no_settings_is_refused(text: str, told: str) -> None:
+    with pytest.raises(SettingsInvalid, match=told):
+        parse_settings(Located("settings", text))
+
+
+def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(SettingsInvalid, match="cannot be read") as caught:
+        load_settings(tmp_path / "none.yaml")
+    assert "larets env init" in caught.value.hint
+
+
+def test_two_environments_may_not_share_a_state() -> None:
+    private, public = settings("private"), settings("public")
+    refuse_shared_state([private, public])
+    with pytest.raises(SharedState, match="shop/private and shop/public"):
+        refuse_shared_state([private, settings("public", state__backend=private.state.backend + "/")])
+
+
+@pytest.mark.parametrize(
+    ("host", "site"),
+    [
+        ("crm.example.ru", "example.ru"),
+        ("crm.shop.msk.ru", "shop.msk.ru"),
+        ("crm.larets.localhost", "larets.localhost"),
+    ],
+)
+def test_a_site_is_what_a_browser_takes_for_one(host: str, site: str) -> None:
+    assert site_of(host) == site
+
+
+def test_a_keyring_file_is_for_a_rehearsal_with_one_pod() -> None:
+    with pytest.raises(SettingsInvalid, match="where keys are in a file"):
+        settings("private", stage="rehearsal", sizes__web={"replicas": 2})
+
+
+def test_the_relay_has_no_place_in_the_public_contour() -> None:
+    hosts = [{"host": "sms.example.ru", "addresses": ["203.0.113.99/32"]}]
+    assert settings("private", relay=hosts).relay[0].port == 443
+    with pytest.raises(SettingsInvalid, match="relay"):
+        settings("public", relay=hosts)
+
+
+def test_data_given_as_data_is_checked_alike() -> None:
+    with pytest.raises(SettingsInvalid):
+        settings_of({"environment": "shop"})
