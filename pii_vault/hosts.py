@@ -25,6 +25,9 @@ from pii_vault.identity.endpoints import build_console_signin, build_identity, b
 from pii_vault.identity.sessions import build_staff_sessions
 from pii_vault.keys.service import KeyService
 from pii_vault.problems import SafeErrors, install, problem
+from pii_vault.rights.caches import obeying
+from pii_vault.rights.gate import RestoreGate, watching
+from pii_vault.rights.journal import open_journal
 from pii_vault.services import Services
 from pii_vault.web import BrowserGuard, build_site
 from pii_vault.widgets.endpoints import build_frames
@@ -84,7 +87,12 @@ async def applications(
         hide_parameters=True,
         connect_args={"connect_timeout": 3},
     )
-    async with open_vault(settings.database_url, keys, settings.policies_dir) as vault:
+    async with AsyncExitStack() as stack:
+        stack.callback(engine.dispose)
+        vault = await stack.enter_async_context(open_vault(settings.database_url, keys, settings.policies_dir))
+        await stack.enter_async_context(obeying(vault))
+        journal = await open_journal(settings.erasure_journal_path, keys)
+        gate = await stack.enter_async_context(watching(vault, journal, replay=settings.erasure_replay))
         sessions = sessionmaker(engine, expire_on_commit=False)
         staff = build_staff_sessions(settings, vault, sessions)
         services = Services(settings, vault, sessions, staff)
@@ -92,37 +100,35 @@ async def applications(
         hot = HotEndpoints(vault, authenticator)
         pages = build_service_pages(vault, authenticator, metrics_dir)
         hooks = _app("Larets hooks", [build_health(vault), build_gateway(services)])
-        async with AsyncExitStack() as stack:
-            stack.callback(engine.dispose)
-            # The servers run without a lifespan of their own: what the gateway does at the end is done here.
-            await stack.enter_async_context(hooks.router.lifespan_context(hooks))
-            yield [
-                SafeErrors(_browser(services, hot, pages, hooks)),
-                _service(services, hot, pages),
-            ]
+        # The servers run without a lifespan of their own: what the gateway does at the end is done here.
+        await stack.enter_async_context(hooks.router.lifespan_context(hooks))
+        yield [
+            SafeErrors(_browser(services, gate, hot, pages, hooks)),
+            _service(services, gate, hot, pages),
+        ]
 
 
-def _browser(services: Services, hot: HotEndpoints, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
+def _browser(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
     origins = services.settings.origins
     health = build_health(services.vault)
     vault = _app("Larets vault", [health, pages, build_identity(services), build_frames(services), build_site()])
     console = _app("Larets console", [health, build_console_signin(services), build_console(services), build_site()])
     by_host = ByHost(
         {
-            origins["vault"]: ByPath(hot, BrowserGuard(LimitedBodies(vault), origin=origins["vault"])),
-            origins["console"]: BrowserGuard(LimitedBodies(console), origin=origins["console"]),
-            origins["hooks"]: LimitedBodies(hooks),
+            origins["vault"]: ByPath(hot, gate.before(BrowserGuard(LimitedBodies(vault), origin=origins["vault"]))),
+            origins["console"]: gate.before(BrowserGuard(LimitedBodies(console), origin=origins["console"])),
+            origins["hooks"]: gate.before(LimitedBodies(hooks)),
         }
     )
     return BehindEdge(by_host, trusted=services.settings.trusted_edge)
 
 
-def _service(services: Services, hot: HotEndpoints, pages: APIRouter) -> ASGIApp:
+def _service(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: APIRouter) -> ASGIApp:
     app = _app(
         "Larets vault, service listener",
         [build_health(services.vault, witness=True), pages, build_identity_service(services)],
     )
-    return ByPath(hot, SafeErrors(LimitedBodies(app)))
+    return ByPath(hot, SafeErrors(gate.before(LimitedBodies(app))))
 
 
 def _app(title: str, routers: Sequence[APIRouter]) -> FastAPI:

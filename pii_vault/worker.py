@@ -21,7 +21,7 @@ import uvloop
 from pii_vault import logs, store
 from pii_vault.alarms.policy import load_alarms
 from pii_vault.alarms.watch import run_alarms
-from pii_vault.assemble import open_keys
+from pii_vault.assemble import open_keys, open_vault
 from pii_vault.audit.checkpoint import run_checkpoints
 from pii_vault.audit.log import AuditCommitter
 from pii_vault.audit.note import NoteError, parse_vkey
@@ -34,6 +34,11 @@ from pii_vault.gateway.store import purge_deliveries
 from pii_vault.identity.housekeeping import purge_identity
 from pii_vault.identity.policy import IdentityPolicy
 from pii_vault.keys.service import KeyService
+from pii_vault.rights.caches import obeying
+from pii_vault.rights.duty import run_rights
+from pii_vault.rights.erase import Eraser
+from pii_vault.rights.gate import RestoreGate, watching
+from pii_vault.rights.journal import open_journal
 from pii_vault.vault import utc_now
 
 logger = logging.getLogger(__name__)
@@ -84,15 +89,34 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
         alarms = asyncio.create_task(_for_ever("alarms", lambda: run_alarms(pool, thresholds)))
         results = asyncio.create_task(_for_ever("break-glass results", lambda: run_results(pool, audit)))
         purges = asyncio.create_task(_for_ever("purges", lambda: _purge(pool)))
-        forwarding = asyncio.create_task(forwarder.run(stop))
+        vault = await stack.enter_async_context(
+            open_vault(settings.database_url, keys, settings.policies_dir, pool_size=POOL_SIZE)
+        )
+        await stack.enter_async_context(obeying(vault))
+        journal = await open_journal(settings.erasure_journal_path, keys)
+        gate = await stack.enter_async_context(watching(vault, journal, replay=settings.erasure_replay))
+        eraser = Eraser(vault, journal)
+        rights = asyncio.create_task(_for_ever("erasures", lambda: run_rights(eraser, gate, pool)))
+        forwarding = asyncio.create_task(_forward(forwarder, gate, stop))
         try:
             yield
         finally:
             stop.set()
-            for task in (checkpoints, alarms, results, purges):
+            duties = (checkpoints, alarms, results, purges, rights)
+            for task in duties:
                 task.cancel()
-            await asyncio.gather(checkpoints, alarms, results, purges, return_exceptions=True)
+            await asyncio.gather(*duties, return_exceptions=True)
             await forwarding
+
+
+async def _forward(forwarder: Forwarder, gate: RestoreGate, stop: asyncio.Event) -> None:
+    """A database that was restored and not yet brought up to the erasure journal sends nothing."""
+    opened, stopped = asyncio.create_task(gate.opened()), asyncio.create_task(stop.wait())
+    await asyncio.wait({opened, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    opened.cancel()
+    stopped.cancel()
+    if not stop.is_set():
+        await forwarder.run(stop)
 
 
 async def _for_ever(duty: str, run: Callable[[], Awaitable[None]]) -> None:
