@@ -15,9 +15,12 @@ from pii_vault.consent.register import load_consents
 from pii_vault.core.classes import load_classes
 from pii_vault.keys.cache import DekCache
 from pii_vault.keys.choose import open_key_service
+from pii_vault.keys.ready import ReadyKeys
 from pii_vault.keys.service import KeyService
+from pii_vault.keys.transit import TransitKeys
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
+from pii_vault.operations.ciphers import key_context
 from pii_vault.operations.rows import RowLoader
 from pii_vault.rights.documents import load_documents
 from pii_vault.rights.retention import load_retention
@@ -25,6 +28,7 @@ from pii_vault.vault import Vault, utc_now
 
 DEK_CACHE_ITEMS = 100_000  # about 60 MB in a full worker
 DEK_CACHE_SECONDS = 600.0
+READY_KEYS = 1_000  # per tenant and group, in each worker
 
 
 def open_keys(settings: VaultSettings) -> KeyService:
@@ -57,8 +61,12 @@ async def open_vault(
     load_alarms(policies / "alarms.yaml")  # the worker's, but broken thresholds stop every process
     hash_key = await keys.audit_key()
     pool = await store.create_pool(database_url, size=pool_size)
-    audit = AuditCommitter(pool, hash_key=hash_key)
+    # A call to another machine is worth saving; keys of this process are made faster than they are kept.
+    ready_size = READY_KEYS if isinstance(keys, TransitKeys) else 0
+    ready = ReadyKeys(keys, size=ready_size, new_ids=store.new_ids, context=key_context)
     rows = RowLoader(pool)
+    tenants = Tenants(pool)
+    audit = AuditCommitter(pool, hash_key=hash_key)
     await audit.start()
     try:
         yield Vault(
@@ -69,9 +77,10 @@ async def open_vault(
             purposes={purpose.id: purpose.title for purpose in matrix.purposes.values()},
             audit=audit,
             deks=DekCache(DEK_CACHE_ITEMS, DEK_CACHE_SECONDS),
+            ready=ready,
             rows=rows,
-            index_keys=IndexKeys(keys),
-            tenants=Tenants(pool),
+            index_keys=IndexKeys(keys, tenants),
+            tenants=tenants,
             budgets=budgets,
             grants=OpenGrants(pool),
             consents=consents,
@@ -80,6 +89,7 @@ async def open_vault(
             clock=clock,
         )
     finally:
+        await ready.close()
         await audit.stop()
         await rows.close()
         await pool.close()

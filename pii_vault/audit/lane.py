@@ -11,6 +11,7 @@ import asyncpg
 
 from pii_vault.audit.errors import AuditOutcomeUnknown
 from pii_vault.audit.record import AuditEntry, Encoded
+from pii_vault.crowd import Crowd
 from pii_vault.errors import AuditUnavailable
 from pii_vault.kept import KeptConnections
 from pii_vault.store import DATABASE_ERRORS
@@ -59,7 +60,9 @@ class Lane:
     limit: int
     in_flight: int
     deadline: float
+    gathers: bool = False  # whether a group waits a moment for those who were served with the last one
     _kept: KeptConnections = field(init=False)
+    _crowd: Crowd = field(default_factory=Crowd)
     _waiting: deque[Job] = field(default_factory=deque)
     _tasks: set["asyncio.Task[None]"] = field(default_factory=set)
 
@@ -68,6 +71,7 @@ class Lane:
 
     def put(self, job: Job) -> None:
         self._waiting.append(job)
+        self._crowd.came(len(self._waiting))
         self._wake()
 
     def put_back(self, job: Job) -> None:
@@ -103,11 +107,17 @@ class Lane:
                 self.refuse_waiting()
             return
         try:
-            while group := self._take():
+            while group := await self._next_group():
                 if not await self._run_group(connection, group):
                     return  # the connection was given up; whoever waits gets another one
+                self._crowd.served(len(group), len(self._waiting))
         finally:
             self._kept.give(connection)
+
+    async def _next_group(self) -> list[Job]:
+        if self.gathers and self._waiting:
+            await self._crowd.gather(len(self._waiting))
+        return self._take()
 
     async def _run_group(self, connection: asyncpg.Connection, group: list[Job]) -> bool:
         try:

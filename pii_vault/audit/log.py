@@ -53,7 +53,7 @@ class AuditCommitter:
         """`deadline` is for looks; acts, which write rows of their own, have `act_deadline`, in seconds."""
         self.stats = AuditStats()
         self._encoder = RecordEncoder(SubjectHasher(hash_key))
-        self._looks = Lane(pool, self._run_looks, LOOKS_PER_GROUP, LOOKS_IN_FLIGHT, deadline)
+        self._looks = Lane(pool, self._run_looks, LOOKS_PER_GROUP, LOOKS_IN_FLIGHT, deadline, gathers=True)
         self._acts = Lane(pool, self._run_acts, ACTS_PER_GROUP, ACTS_IN_FLIGHT, act_deadline)
         self._open = False
 

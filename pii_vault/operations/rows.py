@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from pii_vault import store
+from pii_vault.crowd import Crowd
 from pii_vault.errors import StoreUnavailable
 from pii_vault.kept import KeptConnections
 
@@ -31,6 +32,8 @@ class RowLoader:
         self._waiting: dict[int, list[_Waiting]] = {}  # by tenant, first come first
         self._serving = 0  # falls the moment a task has found nothing waiting, so that nobody is left behind
         self._tasks: set[asyncio.Task[None]] = set()
+        self._crowd = Crowd()
+        self._requests = 0  # that wait
 
     async def fetch(self, tenant_key: int, tokens: Sequence[bytes]) -> list[Any]:
         """The rows of these tokens, as far as they exist in the tenant. Raises StoreUnavailable."""
@@ -39,6 +42,8 @@ class RowLoader:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[Any]] = loop.create_future()
         self._waiting.setdefault(tenant_key, []).append((tokens, future))
+        self._requests += 1
+        self._crowd.came(self._requests)
         if self._serving < IN_FLIGHT:
             self._serving += 1
             task = loop.create_task(self._serve())
@@ -53,18 +58,21 @@ class RowLoader:
     async def _serve(self) -> None:
         try:
             while self._waiting:
-                await self._serve_group()
+                await self._crowd.gather(self._requests)
+                size = await self._serve_group()
+                self._crowd.served(size, self._requests)
         finally:
             self._serving -= 1
 
-    async def _serve_group(self) -> None:
+    async def _serve_group(self) -> int:
         tenant_key, group = self._take()
+        self._requests -= len(group)
         wanted = list({token for tokens, _ in group for token in tokens})
         try:
             rows = await self._kept.fetch(store.FETCH_VALUES, wanted, tenant_key)
         except Exception as error:  # noqa: BLE001  whatever it is, no request may be left without an answer
             _fail(group, error)
-            return
+            return len(group)
         except BaseException:  # the loop is being closed
             _fail(group, StoreUnavailable())
             raise
@@ -72,6 +80,7 @@ class RowLoader:
         for tokens, future in group:
             if not future.done():
                 future.set_result([found[token] for token in tokens if token in found])
+        return len(group)
 
     def _take(self) -> tuple[int, list[_Waiting]]:
         """The tenant that has waited longest, and as many of its requests as one statement bears."""
