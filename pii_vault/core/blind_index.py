@@ -4,6 +4,8 @@ The key belongs to one tenant, class and version, so equal values of two shops h
 database shows is which rows of one shop and class hold equal values, and nothing else.
 """
 
+from collections.abc import Sequence
+
 from pii_vault.core.primitives import keyed_hash_state
 
 DIGEST_BYTES = 16
@@ -23,3 +25,18 @@ class BlindIndexer:
         state = self._copy()
         state.update(normalised.encode("utf-8"))
         return state.finalize()[:DIGEST_BYTES]
+
+
+class VersionedIndexer:
+    """Digests of one tenant and class while its index key rotates: written under one version, searched under all."""
+
+    __slots__ = ("_others", "digest", "version")
+
+    def __init__(self, version: int, written: BlindIndexer, others: Sequence[BlindIndexer] = ()) -> None:
+        self.version = version
+        self.digest = written.digest
+        self._others = tuple(each.digest for each in others)
+
+    def digests(self, normalised: str) -> tuple[bytes, ...]:
+        """Every digest under which the value may stand; first the one that is written."""
+        return (self.digest(normalised), *(digest(normalised) for digest in self._others))

@@ -17,7 +17,6 @@ from pii_vault.gateway.matching import Candidate, gather, match
 from pii_vault.gateway.parties import RETENTION, Parties, Party, Text, Value
 from pii_vault.gateway.store import ObjectState
 from pii_vault.keys.service import WrappedKey
-from pii_vault.operations.caches import INDEX_VERSION
 from pii_vault.operations.ciphers import open_row
 from pii_vault.vault import Vault
 
@@ -96,10 +95,12 @@ class Depositor:
         self._columns = _Columns()
         self._counts: Counter[str] = Counter()
         self._ciphers: dict[bytes, ValueCipher] = {}
+        self._index_version = 0
 
     async def deposit(self, parties: Parties) -> Deposited:
         """Matches the persons, stores what is new and brings the object's state up to date."""
         state = self._state
+        self._index_version = parties.index_version
         candidates = await self._candidates(parties)
         owner, owner_row = self._settle(parties.owner, candidates, (state.contact, state.contact_digest))
         recipient, recipient_row = b"", None
@@ -175,8 +176,8 @@ class Depositor:
         for row in known.rows if known is not None else ():
             if row["class_key"] != value.field_class.key or row["retention"] != RETENTION:
                 continue
-            if value.digest is not None:
-                if row["digest"] == value.digest:
+            if value.digests:
+                if row["digest"] in value.digests:
                     return bytes(row["token"])
             elif open_row(self._ciphers[subject], row, tenant_key=self._connection.tenant_key) == value.text:
                 return bytes(row["token"])
@@ -198,7 +199,7 @@ class Depositor:
     def _text(self, text: Text | None, owner: bytes, token: str | None, digest: bytes | None) -> str | None:
         if text is None:
             return None
-        if token is not None and digest == text.digest:
+        if token is not None and digest in text.digests:
             return token
         bits = self._seal(text.value, owner)
         return new_token_text(text.value.field_class.id, tenant=self._connection.tenant, bits=bits)
@@ -220,7 +221,7 @@ class Depositor:
             key_subjects=columns.key_subjects,
             kek_versions=[key.kek_version for key in columns.wrapped],
             wrapped=[key.blob for key in columns.wrapped],
-            index_version=INDEX_VERSION,
+            index_version=self._index_version,
             tokens=[bits for bits, _, _, _ in columns.values],
             value_subjects=[subject for _, subject, _, _ in columns.values],
             digests=[value.digest for _, _, value, _ in columns.values],

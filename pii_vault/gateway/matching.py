@@ -16,10 +16,8 @@ class Candidate:
     subject: bytes
     rows: list[Any] = field(default_factory=list, repr=False)
 
-    def holds(self, class_key: int, digest: bytes | None) -> bool:
-        return digest is not None and any(
-            row["class_key"] == class_key and row["digest"] == digest for row in self.rows
-        )
+    def holds(self, class_key: int, digests: Sequence[bytes]) -> bool:
+        return any(row["class_key"] == class_key and row["digest"] in digests for row in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +53,11 @@ def match(
     email of another open a new subject with a hint at both.
     """
     previous, identity = before
-    if previous is not None and identity == party.identity and previous in candidates:
+    if previous is not None and identity in party.identities and previous in candidates:
         return Match(candidates[previous])
     phone_key, email_key = class_keys
-    by_phone = [each for each in candidates.values() if each.holds(phone_key, party.digest("phone"))]
-    by_email = [each for each in candidates.values() if each.holds(email_key, party.digest("email"))]
+    by_phone = [each for each in candidates.values() if each.holds(phone_key, party.digests("phone"))]
+    by_email = [each for each in candidates.values() if each.holds(email_key, party.digests("email"))]
     both = [each for each in by_phone if each in by_email]
     if both:
         return Match(both[0])

@@ -4,12 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from pii_vault import store
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.gateway.connections import Connection
 from pii_vault.gateway.port import Draft, PersonDraft
 from pii_vault.keys.service import WrappedKey
-from pii_vault.operations.ciphers import key_context
+from pii_vault.keys.versions import IndexVersions
 from pii_vault.operations.items import RETENTION_KEYS
 from pii_vault.vault import Vault
 
@@ -20,12 +19,20 @@ IDENTITY: Final = ("phone", "email")  # by which a person is recognised
 
 @dataclass(frozen=True, slots=True)
 class Value:
-    """One value on its way into the vault. `digest` is its blind index, where its class has one."""
+    """One value on its way into the vault.
+
+    `digests` are its blind indexes, where its class has one: first the one that is written, then those of other
+    versions of the key under which it may stand already.
+    """
 
     field_class: FieldClass
     text: str = field(repr=False)
     normalised: str = field(repr=False)
-    digest: bytes | None = field(repr=False)
+    digests: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def digest(self) -> bytes | None:
+        return self.digests[0] if self.digests else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,22 +46,30 @@ class Fresh:
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A person of the delivery. `identity` is a keyed hash of phone and email: equal while neither changes."""
+    """A person of the delivery. `identities` are keyed hashes of phone and email, one a version: none of another."""
 
     values: Sequence[Value]
-    identity: bytes = field(repr=False)
+    identities: tuple[bytes, ...] = field(repr=False)
     fresh: Fresh
 
-    def digest(self, class_id: str) -> bytes | None:
-        return next((value.digest for value in self.values if value.field_class.id == class_id), None)
+    @property
+    def identity(self) -> bytes:
+        return self.identities[0]
+
+    def digests(self, class_id: str) -> tuple[bytes, ...]:
+        return next((value.digests for value in self.values if value.field_class.id == class_id), ())
 
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """The note or the rest, with a keyed hash by which an unchanged one is recognised."""
+    """The note or the rest, with keyed hashes, one a version, by which an unchanged one is recognised."""
 
     value: Value
-    digest: bytes = field(repr=False)
+    digests: tuple[bytes, ...] = field(repr=False)
+
+    @property
+    def digest(self) -> bytes:
+        return self.digests[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +81,7 @@ class Parties:
     recipient: Party | None
     note: Text | None
     rest: Text | None
+    index_version: int
 
     def people(self) -> Iterator[Party]:
         yield self.owner
@@ -81,12 +97,11 @@ class Parties:
 
     def identity_digests(self) -> list[bytes]:
         """Blind indexes of the phones and emails by which persons are matched."""
-        found = [party.digest(class_id) for party in self.people() for class_id in IDENTITY]
-        return [digest for digest in found if digest is not None]
+        return [each for party in self.people() for class_id in IDENTITY for each in party.digests(class_id)]
 
     def identity_classes(self) -> set[str]:
         """The classes by which somebody is looked up."""
-        return {class_id for class_id in IDENTITY for party in self.people() if party.digest(class_id) is not None}
+        return {class_id for class_id in IDENTITY for party in self.people() if party.digests(class_id)}
 
 
 async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties:
@@ -96,20 +111,20 @@ async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties
         KeyServiceUnavailable: nothing is taken without keys.
     """
     tenant = connection.tenant
-    subjects = store.new_ids(2 if draft.recipient else 1)
-    contexts = [key_context(subject, RETENTION) for subject in subjects]
-    made = await vault.keys.generate(tenant, contexts)
-    fresh = [Fresh(subject, dek, wrapped) for subject, (dek, wrapped) in zip(subjects, made, strict=True)]
-    owner = await _party(vault, tenant, draft.contact.values if draft.contact else {}, fresh[0])
+    made = await vault.ready.take(tenant, RETENTION, 2 if draft.recipient else 1)
+    fresh = [Fresh(subject, dek, wrapped) for subject, dek, wrapped in made]
+    versions = await vault.tenants.index_versions(tenant)
+    owner = await _party(vault, versions, tenant, draft.contact.values if draft.contact else {}, fresh[0])
     recipient = None
     if draft.recipient is not None:
-        recipient = await _party(vault, tenant, _without_shared(draft), fresh[1])
+        recipient = await _party(vault, versions, tenant, _without_shared(draft), fresh[1])
     return Parties(
         owner=owner,
         contact=owner if draft.contact is not None else None,
         recipient=recipient,
-        note=await _text(vault, tenant, "note", draft.note),
-        rest=await _text(vault, tenant, "rest", draft.rest),
+        note=await _text(vault, versions, tenant, "note", draft.note),
+        rest=await _text(vault, versions, tenant, "rest", draft.rest),
+        index_version=versions.writes,
     )
 
 
@@ -120,29 +135,31 @@ def _without_shared(draft: Draft) -> Mapping[str, Sequence[str]]:
     return {class_id: values for class_id, values in recipient.values.items() if class_id not in shared}
 
 
-async def _party(vault: Vault, tenant: str, drafted: Mapping[str, Sequence[str]], fresh: Fresh) -> Party:
+async def _party(
+    vault: Vault, versions: IndexVersions, tenant: str, drafted: Mapping[str, Sequence[str]], fresh: Fresh
+) -> Party:
     values = [
-        await _value(vault, tenant, vault.classes.get(class_id), text)
+        await _value(vault, versions, tenant, vault.classes.get(class_id), text)
         for class_id, texts in drafted.items()
         for text in texts
     ]
     known = {value.field_class.id: value.normalised for value in values}
-    indexer = await vault.index_keys.get(tenant, "phone")
-    identity = indexer.digest(f"identity\0{known.get('phone', '')}\0{known.get('email', '')}")
-    return Party(values, identity, fresh)
+    indexer = await vault.index_keys.get(tenant, "phone", versions)
+    identities = indexer.digests(f"identity\0{known.get('phone', '')}\0{known.get('email', '')}")
+    return Party(values, identities, fresh)
 
 
-async def _value(vault: Vault, tenant: str, field_class: FieldClass, text: str) -> Value:
+async def _value(vault: Vault, versions: IndexVersions, tenant: str, field_class: FieldClass, text: str) -> Value:
     normalised = normalise(field_class, text)
-    digest = None
+    digests: tuple[bytes, ...] = ()
     if field_class.indexed:
-        digest = (await vault.index_keys.get(tenant, field_class.id)).digest(normalised)
-    return Value(field_class, text, normalised, digest)
+        digests = (await vault.index_keys.get(tenant, field_class.id, versions)).digests(normalised)
+    return Value(field_class, text, normalised, digests)
 
 
-async def _text(vault: Vault, tenant: str, role: str, text: str | None) -> Text | None:
+async def _text(vault: Vault, versions: IndexVersions, tenant: str, role: str, text: str | None) -> Text | None:
     if text is None:
         return None
-    indexer = await vault.index_keys.get(tenant, TEXT)
-    value = Value(vault.classes.get(TEXT), text, text, None)
-    return Text(value, indexer.digest(f"{role}\0{text}"))
+    indexer = await vault.index_keys.get(tenant, TEXT, versions)
+    value = Value(vault.classes.get(TEXT), text, text, ())
+    return Text(value, indexer.digests(f"{role}\0{text}"))

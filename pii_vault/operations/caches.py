@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pii_vault import store
-from pii_vault.core.blind_index import BlindIndexer
+from pii_vault.core.blind_index import BlindIndexer, VersionedIndexer
 from pii_vault.errors import TenantRefused
 from pii_vault.keys.versions import IndexVersions
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pii_vault.keys.service import KeyService
 
-INDEX_VERSION = 1  # of the index keys in use; rotation will raise it per tenant
+INDEX_VERSION = 1  # of a tenant's first index key
 TENANT_SECONDS = 5.0
 
 
@@ -64,15 +64,29 @@ class Tenants:
 
 
 class IndexKeys:
-    """(tenant, class) → prepared HMAC state of the current index key."""
+    """(tenant, class) → prepared HMAC states of the index keys that the tenant's row names."""
 
-    def __init__(self, keys: "KeyService") -> None:
+    def __init__(self, keys: "KeyService", tenants: Tenants) -> None:
         self._keys = keys
-        self._known: dict[tuple[str, str], BlindIndexer] = {}
+        self._tenants = tenants
+        self._known: dict[tuple[str, str], tuple[IndexVersions, VersionedIndexer]] = {}
 
-    async def get(self, tenant: str, class_id: str) -> BlindIndexer:
+    async def get(self, tenant: str, class_id: str, versions: IndexVersions | None = None) -> VersionedIndexer:
+        """`versions` where several classes of one act must be written under the same; else as the row says now.
+
+        Raises:
+            TenantRefused, UnknownTenantKey, KeyServiceUnavailable, StoreUnavailable.
+        """
+        if versions is None:
+            versions = await self._tenants.index_versions(tenant)
         known = self._known.get((tenant, class_id))
-        if known is None:
-            key = await self._keys.index_key(tenant, class_id, INDEX_VERSION)
-            known = self._known[(tenant, class_id)] = BlindIndexer(key)
-        return known
+        if known is None or known[0] != versions:
+            others = [
+                BlindIndexer(await self._keys.index_key(tenant, class_id, version))
+                for version in versions.searched
+                if version != versions.writes
+            ]
+            written = BlindIndexer(await self._keys.index_key(tenant, class_id, versions.writes))
+            known = (versions, VersionedIndexer(versions.writes, written, others))
+            self._known[tenant, class_id] = known
+        return known[1]

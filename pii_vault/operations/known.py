@@ -34,14 +34,28 @@ class Found:
     seen: set[bytes] = field(default_factory=set)
 
 
-async def find_equal(vault: Vault, tenant: str, tenant_key: int, wanted: Mapping[tuple[int, bytes], str]) -> Found:
-    """Stored values equal to the wanted ones: (class key, digest) → normal form."""
-    digests = list({digest for _, digest in wanted})
+Place = tuple[int, bytes]  # class key, digest
+
+
+async def find_equal(
+    vault: Vault,
+    tenant: str,
+    tenant_key: int,
+    wanted: Mapping[Place, str],
+    also: Mapping[Place, Place] | None = None,
+) -> Found:
+    """Stored values equal to the wanted ones: (class key, digest) → normal form.
+
+    `also`: digests of the same values under other versions of the index key → the place that is asked about.
+    """
+    others = also or {}
+    digests = list({digest for _, digest in (*wanted, *others)})
     rows = await store.fetch(vault.pool, store.FETCH_CANDIDATES, digests, tenant_key)
     opened = await _open(vault, tenant, tenant_key, rows)
     found = Found(seen={row[0] for row in rows})
     for row, normal in opened:
         place = (row[2], row[7])
+        place = others.get(place, place)
         if wanted.get(place) == normal:
             known = Known(row[0], row[1], row[3], row[4], row[6])
             found.values.setdefault(place, []).append(known)

@@ -43,8 +43,9 @@ async def search(
     except (Forbidden, BudgetExceeded) as error:
         await refuse(vault, principal, error, verb="search", purpose=purpose, request_id=request_id)
     indexer = await vault.index_keys.get(principal.tenant, class_id)
-    place = (field_class.key, indexer.digest(normal))
-    found = await find_equal(vault, principal.tenant, tenant_key, {place: normal})
+    place, *others = [(field_class.key, digest) for digest in indexer.digests(normal)]
+    also = dict.fromkeys(others, place)
+    found = await find_equal(vault, principal.tenant, tenant_key, {place: normal}, also)
     subjects = list(dict.fromkeys(known.subject for known in found.values.get(place, ()) if allowed.get(known.state)))[
         :MAX_FOUND
     ]

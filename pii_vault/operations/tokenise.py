@@ -7,7 +7,7 @@ import msgspec
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.core.blind_index import BlindIndexer
+from pii_vault.core.blind_index import VersionedIndexer
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import new_subject_text, parse_subject, subject_writer, token_writer
@@ -18,6 +18,7 @@ from pii_vault.errors import (
     InvalidValue,
     MalformedToken,
 )
+from pii_vault.keys.versions import IndexVersions
 from pii_vault.operations.access import may_tokenise, new_entry, refuse, tally
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers
 from pii_vault.operations.items import RETENTION_KEYS, RetentionGroup, TokeniseItem, TokeniseResult
@@ -55,8 +56,9 @@ async def tokenise(
     tenant_key = await vault.tenants.key(principal.tenant)
     if not vault.matrix.purposes_for(principal.roles, "tokenise"):
         await refuse(vault, principal, Forbidden(), verb="tokenise", purpose="", request_id=request_id)
-    classes = await _classes(vault, principal, items)
-    request = _Request(vault, principal, tenant_key, RETENTION_KEYS[group], items, classes, request_id)
+    versions = await vault.tenants.index_versions(principal.tenant)
+    classes = await _classes(vault, principal, items, versions)
+    request = _Request(vault, principal, tenant_key, RETENTION_KEYS[group], items, classes, request_id, versions.writes)
     if idempotency_key is not None:
         indexer = await vault.index_keys.get(principal.tenant, _FINGERPRINT)
         request.key = idempotency_key
@@ -68,16 +70,18 @@ async def tokenise(
 class _Class:
     field_class: FieldClass
     allowed: bool
-    indexer: BlindIndexer | None
+    indexer: VersionedIndexer | None
     write: Callable[[bytes], str]  # bytes of a token to its text
 
 
-async def _classes(vault: Vault, principal: Principal, items: Sequence[TokeniseItem]) -> dict[str, _Class]:
+async def _classes(
+    vault: Vault, principal: Principal, items: Sequence[TokeniseItem], versions: IndexVersions
+) -> dict[str, _Class]:
     """The classes of this request, each decided about once."""
     found = {}
     for class_id in {item.class_id for item in items}:
         field_class = vault.classes.get(class_id)
-        indexer = await vault.index_keys.get(principal.tenant, class_id) if field_class.indexed else None
+        indexer = await vault.index_keys.get(principal.tenant, class_id, versions) if field_class.indexed else None
         allowed = may_tokenise(vault, principal, class_id)
         found[class_id] = _Class(field_class, allowed, indexer, token_writer(class_id, tenant=principal.tenant))
     for item in items:
@@ -101,6 +105,7 @@ class _Plan:
     slots: list[bytes | int] = field(default_factory=list)
     digests: list[bytes | None] = field(default_factory=list)
     wanted: dict[int, tuple[tuple[int, bytes], str]] = field(default_factory=dict, repr=False)
+    also: dict[tuple[int, bytes], tuple[int, bytes]] = field(default_factory=dict, repr=False)  # see find_equal
     opened: int = 0
 
 
@@ -113,6 +118,7 @@ class _Request:
     items: Sequence[TokeniseItem]
     classes: dict[str, _Class]
     request_id: str
+    index_version: int
     key: str | None = None
     fingerprint: bytes = b""
 
@@ -123,7 +129,7 @@ class _Request:
             return repeated
         plan = _Plan([_NOTHING] * len(self.items))
         self._read_items(plan, await self._states())
-        act = Act(self.principal.tenant, self.tenant_key, self.group)
+        act = Act(self.principal.tenant, self.tenant_key, self.group, self.index_version)
         await self._store(plan, act)
         if self.key is not None:
             content = msgspec.json.encode(plan.results)
@@ -196,8 +202,10 @@ class _Request:
             if slot == plan.opened:
                 plan.opened += 1
             digest = known.indexer.digest(normal) if known.indexer is not None else None
-            if item.kind == "deterministic" and digest is not None:
-                plan.wanted[len(plan.indexes)] = ((known.field_class.key, digest), normal)
+            if item.kind == "deterministic" and known.indexer is not None:
+                place, *others = [(known.field_class.key, each) for each in known.indexer.digests(normal)]
+                plan.wanted[len(plan.indexes)] = (place, normal)
+                plan.also.update(dict.fromkeys(others, place))
             plan.indexes.append(index)
             plan.classes.append(known)
             plan.slots.append(slot)
@@ -209,8 +217,12 @@ class _Request:
         if not plan.wanted:
             await self._seal(plan, act, list(range(len(plan.indexes))))
             return
-        found = await find_equal(self.vault, self.principal.tenant, self.tenant_key, dict(plan.wanted.values()))
-        act.guard.watch(found.seen, [place[1] for place, _ in plan.wanted.values()])
+        found = await find_equal(
+            self.vault, self.principal.tenant, self.tenant_key, dict(plan.wanted.values()), plan.also
+        )
+        act.guard.watch(
+            found.seen, [*(place[1] for place, _ in plan.wanted.values()), *(each for _, each in plan.also)]
+        )
         first: dict[tuple[bytes | int | None, tuple[int, bytes]], int] = {}
         fresh: list[int] = []
         shared: list[tuple[int, int]] = []

@@ -96,6 +96,7 @@ class Act:
     tenant: str
     tenant_key: int
     group: int
+    index_version: int = INDEX_VERSION
     guard: Guard = field(default_factory=Guard)
     subjects: list[bytes] = field(default_factory=list)
     hints: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # subject, other, class
@@ -106,12 +107,17 @@ class Act:
     _wrapped: list[bytes] = field(default_factory=list)
 
     async def new_subjects(self, vault: Vault, count: int) -> list[tuple[bytes, ValueCipher]]:
-        """New subjects with their keys, by one call of the key service."""
-        subjects = store.new_ids(count)
+        """New subjects with their keys, ready ones or by one call of the key service."""
+        if not count:
+            return []
+        made = await vault.ready.take(self.tenant, self.group, count)
+        subjects = [key.subject for key in made]
         self.subjects += subjects
+        self._key_subjects += subjects
+        self._kek_versions += [key.wrapped.kek_version for key in made]
+        self._wrapped += [key.wrapped.blob for key in made]
         put = vault.deks.put
-        made = await self._generate(vault, subjects)
-        return [(subject, put(subject, self.group, dek)) for subject, dek in made]
+        return [(subject, put(subject, self.group, dek)) for subject, dek, _ in made]
 
     async def new_keys(self, vault: Vault, subjects: list[bytes]) -> list[tuple[bytes, ValueCipher]]:
         """A key of the act's group for each of these subjects, who exist already.
@@ -147,7 +153,7 @@ class Act:
             self._key_subjects,
             self._kek_versions,
             self._wrapped,
-            INDEX_VERSION,
+            self.index_version,
             tokens,
             new.subjects,
             new.digests,
@@ -179,8 +185,10 @@ async def commit(vault: Vault, entry: AuditEntry, act: Act) -> None:
     """
     try:
         await vault.audit.commit(entry, apply=act.write)
-    except (asyncpg.UniqueViolationError, asyncpg.ObjectNotInPrerequisiteStateError) as error:
-        # Somebody was first; or the KEK that the new keys lie under was given up meanwhile (0005_keys.py).
+    except asyncpg.UniqueViolationError as error:
+        raise PlanOutdatedError from error
+    except asyncpg.ObjectNotInPrerequisiteStateError as error:  # the new keys' KEK was given up: see 0005_keys.py
+        vault.ready.forget(act.tenant)
         raise PlanOutdatedError from error
     except asyncpg.PostgresError as error:
         raise StoreUnavailable from error

@@ -13,7 +13,6 @@ from pii_vault.core.envelope import seal, value_aad
 from pii_vault.core.tokens import parse_token
 from pii_vault.errors import UnknownToken
 from pii_vault.operations.access import new_entry
-from pii_vault.operations.caches import INDEX_VERSION
 from pii_vault.operations.ciphers import ERASED, load_ciphers
 from pii_vault.rights import store as sql
 from pii_vault.rights.errors import SubjectErased
@@ -46,7 +45,7 @@ async def correct(vault: Vault, principal: Principal, *, token: str, value: str,
     aad = value_aad(tenant_key=tenant_key, subject=subject, class_key=field_class.key, token=parsed.bits)
     sealed = seal(cipher, value.encode(), aad=aad)
     indexer = await vault.index_keys.get(tenant, field_class.id) if field_class.indexed else None
-    digest, version = (indexer.digest(normal), INDEX_VERSION) if indexer is not None else (None, None)
+    digest, version = (indexer.digest(normal), indexer.version) if indexer is not None else (None, None)
 
     async def apply(acquired: asyncpg.Connection) -> None:
         if await lock_subject(acquired, subject, tenant_key) == ERASED:
