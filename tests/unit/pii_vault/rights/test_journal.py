@@ -37,6 +37,11 @@ def test_an_erasure_has_one_line_however_often_it_is_resumed(journal: ErasureJou
     assert len(journal.lines()) == 1
 
 
+def test_the_journal_is_read_by_nobody_else(journal: ErasureJournal, tmp_path: Path) -> None:
+    journal.append(order())
+    assert (tmp_path / "erasures.journal").stat().st_mode & 0o777 == 0o600
+
+
 def test_no_file_is_an_empty_journal(journal: ErasureJournal) -> None:
     assert journal.lines() == ()
 
