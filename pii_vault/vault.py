@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pii_vault.core.classes import ClassRegistry
     from pii_vault.errors import VaultError
     from pii_vault.keys.cache import DekCache
+    from pii_vault.keys.ready import ReadyKeys
     from pii_vault.keys.service import KeyService
     from pii_vault.operations.budget import Budgets
     from pii_vault.operations.caches import IndexKeys, Tenants
@@ -47,6 +48,7 @@ class Vault:
     purposes: "dict[str, dict[str, str]]"  # id → {ru, en} titles
     audit: "AuditCommitter"
     deks: "DekCache"
+    ready: "ReadyKeys"
     rows: "RowLoader"
     index_keys: "IndexKeys"
     tenants: "Tenants"
