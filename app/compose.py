@@ -78,7 +78,14 @@ def _http_issuer(settings: AppSettings) -> HttpIssuer:
 
 def build_browser(services: AppServices) -> ASGIApp:
     """The browser listener: headers outside, then errors as pages, the guard, the host, and the API and pages."""
-    app = FastAPI(title="Larets CRM", version="1", docs_url=None, redoc_url=None, openapi_url="/api/v1/openapi.json")
+    app = FastAPI(
+        title="Larets CRM",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url="/api/v1/openapi.json",
+        redirect_slashes=False,  # such a redirect names the host that the request claimed
+    )
     install_problems(app)
     app.include_router(build_health(services.db))
     api = APIRouter(prefix="/api/v1")
@@ -96,7 +103,7 @@ def build_browser(services: AppServices) -> ASGIApp:
 
 def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
     """The intake listener: events and checkpoints of the private contour, and nobody else."""
-    app = FastAPI(openapi_url=None)
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
     install_problems(app)
     app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
     app.router.routes.append(erasures_route(Erasures(services.db, clock=services.clock)))

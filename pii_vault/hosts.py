@@ -132,8 +132,17 @@ def _service(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: AP
 
 
 def _app(title: str, routers: Sequence[APIRouter]) -> FastAPI:
-    """Interactive documentation is off: its page would need scripts from elsewhere."""
-    app = FastAPI(title=title, version="1", openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None)
+    """Interactive documentation is off: its page would need scripts from elsewhere. So are redirects to an address
+    with a slash more or less: they name the host that the request claimed.
+    """
+    app = FastAPI(
+        title=title,
+        version="1",
+        openapi_url="/v1/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
     install(app)
     for router in routers:
         app.include_router(router)

@@ -80,7 +80,8 @@ SECURITY_HEADERS: Final = {
 class BrowserGuard:
     """ASGI middleware of one browser host: adds the security headers and refuses cross-site requests.
 
-    A header that a response has already set stays: a frame names its ancestors, an asset its caching.
+    A header that a response has already set stays: a frame names its ancestors, an asset its caching. On an https
+    origin every cookie is Secure, whoever sets it.
     """
 
     def __init__(self, app: ASGIApp, *, origin: str) -> None:
@@ -100,6 +101,8 @@ class BrowserGuard:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                if self._origin.startswith("https://"):
+                    message["headers"] = [_secure_cookie(*header) for header in message["headers"]]
             await send(message)
 
         if is_cross_site(scope["method"], Headers(scope=scope), origin=self._origin):
@@ -107,6 +110,14 @@ class BrowserGuard:
             await problem(CrossSite())(scope, receive, send_with_headers)
             return
         await self._app(scope, receive, send_with_headers)
+
+
+def _secure_cookie(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """The header as it is, or a cookie with the attribute it lacks."""
+    if name.lower() != b"set-cookie":
+        return name, value
+    attributes = {part.strip().lower() for part in value.split(b";")[1:]}
+    return name, value if b"secure" in attributes else value + b"; Secure"
 
 
 def is_cross_site(method: str, headers: Headers, *, origin: str) -> bool:

@@ -45,12 +45,28 @@ def security_headers(*, crm_origin: str, vault_origin: str) -> dict[str, str]:
     return headers
 
 
+def secure_cookies(start: Message) -> None:
+    """Adds the attribute to each cookie of an answer that has it not."""
+    start["headers"] = [
+        (name, _secure(value) if name.lower() == b"set-cookie" else value) for name, value in start["headers"]
+    ]
+
+
+def _secure(cookie: bytes) -> bytes:
+    attributes = {part.strip().lower() for part in cookie.split(b";")[1:]}
+    return cookie if b"secure" in attributes else cookie + b"; Secure"
+
+
 class SecurityHeaders:
-    """ASGI middleware. A header that a response has set already stays: a static file says how it is cached."""
+    """ASGI middleware. A header that a response has set already stays: a static file says how it is cached.
+
+    On an https origin every cookie is Secure, whoever sets it: none may travel when somebody is led to plain http.
+    """
 
     def __init__(self, app: ASGIApp, *, crm_origin: str, vault_origin: str) -> None:
         self._app = app
         self._headers = security_headers(crm_origin=crm_origin, vault_origin=vault_origin)
+        self._https = crm_origin.startswith("https://")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -62,6 +78,8 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                if self._https:
+                    secure_cookies(message)
             await send(message)
 
         await self._app(scope, receive, send_with_headers)

@@ -55,6 +55,14 @@ async def test_every_answer_carries_these_headers(client: httpx.AsyncClient) -> 
         assert "strict-transport-security" not in answer.headers
 
 
+@pytest.mark.parametrize(("origin", "secure"), [("https://vault.example.ru", True), (ORIGIN, False)])
+async def test_language_cookie_of_an_https_host_is_secure(origin: str, secure: bool) -> None:  # noqa: FBT001
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app(origin)), base_url=origin) as client:
+        answer = await client.get("/language/en", headers={"sec-fetch-mode": "navigate"})
+    assert answer.headers["set-cookie"].startswith("lang=en")
+    assert ("; Secure" in answer.headers["set-cookie"]) is secure
+
+
 async def test_https_host_asks_for_https_from_now_on() -> None:
     guarded = app("https://vault.example.ru")
     async with httpx.AsyncClient(transport=httpx.ASGITransport(guarded), base_url="https://vault.example.ru") as client:

@@ -14,6 +14,14 @@ from tests.integration.app.support import VAULT, FakeIssuer
 PAGES = ["/orders", "/contacts", "/contacts/new", "/privacy", "/shop", "/signin", "/nowhere"]
 
 
+@pytest.mark.parametrize("path", ["/orders/", "/api/v1/orders/", "/shop/"])
+async def test_slash_too_many_is_not_redirected(browser: httpx.AsyncClient, path: str) -> None:
+    """Such a redirect would repeat the Host that the request claimed."""
+    answer = await browser.get(path, headers=DOCUMENT)
+    assert answer.status_code == 404
+    assert "location" not in answer.headers
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_every_page_carries_the_policy_and_no_cache(read: Reader, path: str) -> None:
     page = await read(path)

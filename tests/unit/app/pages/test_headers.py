@@ -28,6 +28,19 @@ async def test_what_an_answer_has_said_stays() -> None:
     assert answer.headers["cache-control"] == "public"
 
 
+async def test_every_cookie_of_an_https_origin_is_secure() -> None:
+    answer = await ask(SecurityHeaders(reply(b"x", {"set-cookie": "lang=ru; Path=/; SameSite=lax"}), **ORIGINS))
+    assert answer.headers["set-cookie"] == "lang=ru; Path=/; SameSite=lax; Secure"
+    done = await ask(SecurityHeaders(reply(b"x", {"set-cookie": "lang=secure; secure; Path=/"}), **ORIGINS))
+    assert done.headers["set-cookie"] == "lang=secure; secure; Path=/"
+
+
+async def test_plain_loopback_keeps_its_cookies() -> None:
+    plain = {"crm_origin": "http://crm.larets.localhost", "vault_origin": "http://vault.larets.localhost"}
+    answer = await ask(SecurityHeaders(reply(b"x", {"set-cookie": "lang=ru; Path=/"}), **plain))
+    assert answer.headers["set-cookie"] == "lang=ru; Path=/"
+
+
 def test_plain_http_promises_no_https() -> None:
     headers = security_headers(crm_origin="http://crm.larets.localhost", vault_origin="http://vault.larets.localhost")
     assert "strict-transport-security" not in headers
