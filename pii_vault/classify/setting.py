@@ -1,6 +1,6 @@
 """Where the officer let classified text cross to the public contour: per shop and class of text, nowhere by default."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -10,6 +10,7 @@ from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.core.classes import ClassRegistry, FieldClass
 from pii_vault.errors import Forbidden, InvalidRequest, StoreUnavailable
+from pii_vault.identity.record import staff_subject
 from pii_vault.operations.access import new_entry, refuse, rule
 from pii_vault.vault import Vault
 
@@ -45,8 +46,12 @@ async def switched_on(vault: Vault, tenant: str) -> list[SwitchedOn]:
     return [SwitchedOn(vault.classes.by_key(row["class_key"]).id, row["since"], row["officer"]) for row in rows]
 
 
-async def switch(vault: Vault, principal: Principal, *, class_id: str, on: bool, request_id: str) -> None:
+async def switch(
+    vault: Vault, principal: Principal, *, class_id: str, on: bool, request_id: str, by: str | None = None
+) -> None:
     """Lets classified texts of a class cross, or stops it. For whoever may read the log: the officer.
+
+    `by` names who did it in the officer's place; the record then is theirs, about the officer.
 
     Raises:
         UnknownClass, Forbidden, InvalidRequest (no class of text), TenantRefused, AuditUnavailable, StoreUnavailable.
@@ -72,6 +77,9 @@ async def switch(vault: Vault, principal: Principal, *, class_id: str, on: bool,
         decision="allow",
         counts={"switched": {class_id: 1}},
     )
+    if by is not None:
+        about = [staff_subject(principal.id)]
+        entry = replace(entry, principal_id=by, principal_kind="service", subjects=about)
     try:
         await vault.audit.commit(entry, apply=write)
     except asyncpg.PostgresError as error:

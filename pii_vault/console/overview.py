@@ -6,6 +6,7 @@ from datetime import timedelta
 from pii_vault.access.conditions import MOSCOW
 from pii_vault.access.principal import Principal
 from pii_vault.audit import query
+from pii_vault.classify.setting import switched_on
 from pii_vault.console.repository import COUNTED, ConsoleRepository
 from pii_vault.console.words import STAFF_STATES, VERBS, colour, decision_word, word
 from pii_vault.vault import Vault
@@ -44,6 +45,7 @@ class OverviewView:
     matrix_version: str
     day: tuple[DayLine, ...]
     staff: tuple[StaffLine, ...]
+    classified: tuple[str, ...]  # classes of text whose classified form crosses
 
 
 async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -> OverviewView:
@@ -71,6 +73,10 @@ async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -
         staff=tuple(
             StaffLine(row.id, row.alias, _role(vault, row.role, lang), word(STAFF_STATES, row.state, lang))
             for row in await repository.staff(principal.tenant)
+        ),
+        classified=tuple(
+            f"{vault.classes.get(each.class_id).title[lang]}, {each.since.astimezone(MOSCOW):%d.%m.%Y}"
+            for each in await switched_on(vault, principal.tenant)
         ),
     )
 

@@ -12,6 +12,7 @@ from scripts.leakcheck.canaries import Canaries
 from scripts.leakcheck.crew import Crew, Found
 from scripts.leakcheck.edge import EdgeResult
 from scripts.leakcheck.pages import Pages
+from scripts.leakcheck.residual import residual_risks
 from scripts.leakcheck.rig import Rig, Say, rig
 from scripts.leakcheck.scan import Hit
 from scripts.leakcheck.webhooks import Webhooks, provoke_errors, wait_for_outbox
@@ -37,6 +38,7 @@ class Report:
     edge: EdgeResult
     twin: dict[str, str]
     not_scanned: list[str]
+    residual: list[str]  # risks that an officer took
     seconds: float
 
     @property
@@ -54,6 +56,7 @@ class Report:
             "edge": {"sent": self.edge.sent, "refused": self.edge.refused, "accepted": self.edge.accepted},
             "negative_twin": self.twin,
             "not_scanned": self.not_scanned,
+            "residual_risk": self.residual,
             "seconds": round(self.seconds, 1),
         }
 
@@ -87,6 +90,7 @@ def run_check(*, keep: bool, say: Say) -> Report:
                 crew.scan(sources.open_files(running, processes), found)
                 crew.scan(sources.files(running), found)
                 crew.scan(sources.recordings(running), found)
+        residual = residual_risks(running)
         step("stopping")
     return Report(
         canaries=planted + len(edges),
@@ -95,6 +99,7 @@ def run_check(*, keep: bool, say: Say) -> Report:
         edge=at_edge,
         twin=planted_on_purpose.verdicts(found) | {"values at the edge": at_edge.recorded(found.hits)},
         not_scanned=[*found.unread, *BY_DESIGN],
+        residual=residual,
         seconds=time.monotonic() - started,
     )
 

@@ -49,6 +49,8 @@ def _print(report: Report) -> None:
     for leak, verdict in report.twin.items():
         if verdict == "missed":
             result(f"BLIND  the leak on purpose was missed: {leak}")
+    for risk in report.residual:
+        result(f"RESIDUAL RISK  {risk}")
     caught = sum(verdict == "caught" for verdict in report.twin.values())
     result(f"{report.canaries} canaries; edge refused {report.edge.refused} of {report.edge.sent}")
     result(f"leaks on purpose caught: {caught} of {len(report.twin)}")

@@ -5,6 +5,7 @@ import re
 import httpx
 import pytest
 
+from pii_vault.classify.setting import switch
 from pii_vault.errors import Forbidden
 from pii_vault.operations.reveal import reveal
 from pii_vault.vault import Vault
@@ -199,3 +200,16 @@ async def test_database_gone_is_a_page_and_the_console_recovers(
         assert answer.status_code == 503
         assert "Хранилище не отвечает" in answer.text
     assert (await client.get("/matrix")).status_code == 200
+
+
+async def test_the_overview_calls_classified_texts_a_residual_risk(
+    client: httpx.AsyncClient, stage: ConsoleStage, vault: Vault
+) -> None:
+    stage.sessions.role = "officer"
+    before = (await client.get("/")).text
+    assert "Остаточный риск" not in before
+    assert "Целиком токеном" in before
+    await switch(vault, staff("officer"), class_id="text", on=True, request_id="r")
+    after = (await client.get("/")).text
+    assert "Остаточный риск" in after
+    assert "Свободный текст" in after

@@ -50,7 +50,7 @@ def test_memory_that_may_not_be_read_is_said_and_not_called_seen() -> None:
 def report(*, hits: int = 0, refused: int = 3, verdict: str = "caught") -> Report:
     hit = Hit("webhook, order: phone", "plain", "log", "app.log", 0)
     edge = EdgeResult(3, refused, {}, [])
-    return Report(1, {"log": 1}, [hit] * hits, edge, {"log": verdict}, [], 1.0)
+    return Report(1, {"log": 1}, [hit] * hits, edge, {"log": verdict}, [], [], 1.0)
 
 
 def test_the_check_holds_only_when_nothing_leaks_all_is_refused_and_nothing_is_missed() -> None:
@@ -58,4 +58,4 @@ def test_the_check_holds_only_when_nothing_leaks_all_is_refused_and_nothing_is_m
     assert not report(hits=1).ok
     assert not report(refused=2).ok
     assert not report(verdict="missed").ok
-    assert not Report(1, {}, [], EdgeResult(0, 0, {}, []), {}, [], 1.0).ok
+    assert not Report(1, {}, [], EdgeResult(0, 0, {}, []), {}, [], [], 1.0).ok
