@@ -29,6 +29,7 @@ _UNKNOWN = RevealResult(error="unknown_token")
 _UNKNOWN_CLASS = RevealResult(error="unknown_class")
 _ERASED = RevealResult(error="erased")
 _TAMPERED = RevealResult(error="tampered_ciphertext")
+_NO_KEK = RevealResult(error="key_missing")
 
 
 async def reveal(
@@ -203,11 +204,12 @@ class _Opened:
         return cold
 
     def refuse(self, rows: Sequence[Any], ciphers: Ciphers) -> None:
-        """Rows without a key: shredded, or under a wrapped key that belongs elsewhere."""
+        """Rows without a key: shredded, under a KEK that is missing, or under a wrapped key that belongs elsewhere."""
         for token, subject, class_key, retention, state, _ in rows:
             self.subjects.add(subject)
-            known = (subject, retention) in ciphers
-            self._refuse(self._ways[class_key, state], token, _TAMPERED if known else _ERASED)
+            place = (subject, retention)
+            result = _NO_KEK if place in ciphers.without_kek else _TAMPERED if place in ciphers else _ERASED
+            self._refuse(self._ways[class_key, state], token, result)
 
     def counts(self, *, malformed: int) -> Counts:
         """How many of each outcome and class, for the record. A token asked for twice is one."""

@@ -169,6 +169,39 @@ async def test_a_key_moved_to_another_subject_opens_nothing(vault: Vault, vault_
     assert answers == [RevealResult(error="tampered_ciphertext"), RevealResult(value="+79007654321")]
 
 
+async def test_a_missing_kek_version_hides_its_own_values_and_no_others(
+    vault: Vault, keys: MemoryKeyService, vault_database: Database
+) -> None:
+    old = await take(vault, phone=PHONE, name="Анна Соколова")
+    version = await keys.rotate("demo", "kek")
+    vault.ready.forget("demo")
+    new = await take(vault, phone="+79007654321")
+    await keys.raise_minimum("demo", "kek", version)
+    await keys.trim("demo", "kek")
+    vault.deks.clear()
+    answers = await look(vault, "program", *old, *new)
+    assert answers == [
+        RevealResult(error="key_missing"),
+        RevealResult(error="key_missing"),
+        RevealResult(value="+79007654321"),
+    ]
+    [(counts,)] = rows(vault_database, "SELECT counts FROM audit_detail ORDER BY idx DESC LIMIT 1")
+    assert counts == {"key_missing": {"phone": 1, "name": 1}, "value": {"phone": 1}}
+
+
+async def test_many_keys_are_opened_around_one_that_belongs_elsewhere(vault: Vault, vault_database: Database) -> None:
+    tokens = [(await take(vault, phone=f"+7900000000{number}"))[0] for number in range(7)]
+    rows(
+        vault_database,
+        "UPDATE dek SET wrapped = overlay(wrapped placing '\\x00ff00ff'::bytea from 20)"
+        " WHERE subject = (SELECT subject FROM pii_value WHERE token = %s::uuid)",
+        parse_token(tokens[4], tenant="demo").bits.hex(),
+    )
+    vault.deks.clear()
+    answers = await look(vault, "program", *tokens)
+    assert [answer.error for answer in answers] == [None] * 4 + ["tampered_ciphertext"] + [None] * 2
+
+
 async def test_a_shredded_key_means_erased(vault: Vault, vault_database: Database) -> None:
     tokens = await take(vault, phone=PHONE)
     rows(vault_database, "DELETE FROM dek")
