@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import pulumi
 from pulumi.runtime import mocks, rpc, settings
+from pulumi.runtime.proto import resource_pb2
 
 from infra.lib.names import PROJECT
 
@@ -35,7 +36,7 @@ class _Recorder(mocks.MockMonitor):
     """Keeps the options too: whether a database is protected is as much of a fact as its size."""
 
     def __init__(self) -> None:
-        super().__init__(_Echo())
+        super().__init__(_NoCloud())
         self.seen: list[Registered] = []
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the engine's name
@@ -49,14 +50,16 @@ class _Recorder(mocks.MockMonitor):
                     request.protect, request.retainOnDelete,
                 )
             )  # fmt: skip
-        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+        urn = self.make_urn(request.parent, request.type, request.name)
+        # Comes into being as it was asked for. (The library's own answer would open an event loop in each thread.)
+        return resource_pb2.RegisterResourceResponse(urn=urn, id=f"{request.name}_id", object=request.object)
 
 
-class _Echo(mocks.Mocks):
-    """Every resource comes into being as it was asked for."""
+class _NoCloud(mocks.Mocks):
+    """A program that asks a cloud for something cannot be rendered."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str | None, dict[Any, Any]]:
-        return f"{args.name}_id", dict(args.inputs)
+        raise NotImplementedError(f"{args.name} is read from a cluster: rendering has none to ask")
 
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[Any, Any], list[tuple[str, str]] | None]:
         raise NotImplementedError(f"the program calls {args.token}: rendering has no cloud to ask")
@@ -82,7 +85,7 @@ def run(program: Callable[[], None], *, stack: str) -> list[Registered]:
         # Inside the loop: the first resource is made here, and belongs to it.
         settings.SETTINGS.rpc_manager.clear()
         settings.SETTINGS.outputs.clear()
-        pulumi.runtime.set_mocks(_Echo(), project=PROJECT, stack=stack, preview=False, monitor=recorder)
+        pulumi.runtime.set_mocks(_NoCloud(), project=PROJECT, stack=stack, preview=False, monitor=recorder)
         await pulumi.runtime.stack.run_pulumi_func(program)
 
     with asyncio.Runner() as runner:

@@ -22,8 +22,11 @@ def registrations(stack: Stack, settings: StackSettings, values: GivenValues | N
 
 def render(stack: Stack, settings: StackSettings) -> list[dict[str, Any]]:
     """The stack's Kubernetes objects. A Secret is a placeholder that names the keys it must hold, and holds none."""
-    manifests = [one.manifest for one in registrations(stack, settings) if one.manifest is not None]
-    return [_without_secret(manifest) for manifest in manifests]
+    return manifests_of(registrations(stack, settings))
+
+
+def manifests_of(registered: Iterable[Registered]) -> list[dict[str, Any]]:
+    return [_without_secret(one.manifest) for one in registered if one.manifest is not None]
 
 
 def _without_secret(manifest: dict[str, Any]) -> dict[str, Any]:
