@@ -28,16 +28,19 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "rows": ("scripts.rows", "files of rows: values to tokens and back"),
     "audit": ("scripts.audit", "the audit log: verify"),
     "keys": ("scripts.keys", "key versions: status, rotate, rewrap, trim"),
+    "subject": ("scripts.subject", "a person's rights: find, export, correct, block, erase, prove"),
+    "consent": ("scripts.consent", "consents: texts, give, withdraw, list"),
     "tenant": ("scripts.tenant", "shops: create, suspend"),
     "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
     "program": ("scripts.program", "programs that call the vault with a certificate"),
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
     "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
+    "rehearse": ("scripts.rehearse.command", "the deployment on two control planes of this machine"),
     "env": ("scripts.env.command", "both halves on their clusters: check, plan, apply, drift, …"),
     "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
 }
 # Commands that need the packages of the tests: `make up` alone does not install them.
-CHECKS: Final = frozenset({"env", "leakcheck", "bench"})
+CHECKS: Final = frozenset({"env", "rehearse", "leakcheck", "bench"})
 # By name, so that no driver is imported for an error that did not happen.
 AWAY: Final = frozenset({"OperationalError", "TransportError", "StoreUnavailable", "ConnectionError"})
 

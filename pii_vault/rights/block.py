@@ -3,6 +3,8 @@
 A block of the officer and an erasure both make a person `blocked`; only the officer's own can be lifted.
 """
 
+import asyncio
+import time
 from datetime import datetime
 from typing import Final
 
@@ -21,6 +23,7 @@ from pii_vault.rights.errors import AlreadyBlocked, ErasureUnderWay, NotBlocked,
 from pii_vault.rights.officer import PURPOSE, lock_subject, require_right
 from pii_vault.vault import Vault
 
+PAUSE_SECONDS: Final = 0.3
 REASONS: Final = ("accuracy_check", "unlawfulness_check", "subject_demand", "regulator_demand")
 
 
@@ -80,9 +83,15 @@ async def unblock(vault: Vault, principal: Principal, subject: bytes, *, request
     await vault.audit.commit(_entry(vault, principal, "unblock", subject, request_id), apply=apply)
 
 
-async def everywhere(vault: Vault, order: int) -> bool:
-    """Whether every worker has dropped what it held of the person."""
-    return await obeyed(vault.pool, order)
+async def everywhere(vault: Vault, order: int, *, seconds: float) -> bool:
+    """Waits until every worker has dropped what it held of the person; False when that took too long."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if await obeyed(vault.pool, order):
+            return True
+        if time.monotonic() > deadline:
+            return False
+        await asyncio.sleep(PAUSE_SECONDS)
 
 
 async def overdue(vault: Vault, tenant: str) -> list[dict[str, object]]:
