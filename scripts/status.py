@@ -4,10 +4,11 @@ import platform
 from importlib.metadata import version
 from typing import Annotated, Any
 
+import psycopg
 import typer
 
 from scripts.local import postgres
-from scripts.local.instance import Contour, Instance, load
+from scripts.local.instance import CONTOURS, Contour, Instance, load
 from scripts.local.processes import SERVICES, running
 from scripts.voice import emit, result
 
@@ -24,6 +25,16 @@ def pids(instance: Instance, contour: Contour) -> dict[str, int]:
     if postgres.running(instance.postgres(contour)):
         found["postgres"] = int((instance.postgres(contour) / "postmaster.pid").read_text().splitlines()[0])
     return found
+
+
+def postgresql_version(instance: Instance) -> str | None:
+    """As a running server says it; None while none runs."""
+    for contour in CONTOURS:
+        if postgres.running(instance.postgres(contour)):
+            with psycopg.connect(instance.superuser_url(contour), connect_timeout=3) as connection:
+                (version,) = connection.execute("SHOW server_version").fetchone() or (None,)
+                return str(version)
+    return None
 
 
 def describe(instance: Instance) -> dict[str, Any]:
@@ -46,7 +57,11 @@ def describe(instance: Instance) -> dict[str, Any]:
     contours["private"]["service_url"] = f"https://127.0.0.1:{instance.ports.service}"
     demo = instance.demo
     inbound = {"woocommerce": f"{instance.hooks_origin}{demo['woocommerce_path']}"} if demo else {}
-    versions = {"larets": version("larets"), "python": platform.python_version(), "postgresql": "18"}
+    versions = {
+        "larets": version("larets"),
+        "python": platform.python_version(),
+        "postgresql": postgresql_version(instance),
+    }
     return contours | {"demo": {"tenant": demo.get("tenant"), "inbound": inbound}, "versions": versions}
 
 

