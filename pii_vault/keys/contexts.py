@@ -9,3 +9,8 @@ IDENTITY_CONTEXT: Final = b"larets identity key v1"
 def connection_context(connection: str) -> bytes:
     """A shop's connection to an outside system."""
     return b"gateway secret\0" + connection.encode()
+
+
+def destination_context(destination: str) -> bytes:
+    """A shop's destination of the relay."""
+    return b"relay secret\0" + destination.encode()

@@ -13,7 +13,7 @@ import asyncpg
 
 from pii_vault import store
 from pii_vault.errors import KeyStepRefused
-from pii_vault.keys.contexts import IDENTITY_CONTEXT, IDENTITY_TENANT, connection_context
+from pii_vault.keys.contexts import IDENTITY_CONTEXT, IDENTITY_TENANT, connection_context, destination_context
 from pii_vault.operations.ciphers import key_context
 from pii_vault.vault import Vault
 
@@ -89,7 +89,21 @@ IDENTITY: Final = WrappedTable(
     context=lambda _place: IDENTITY_CONTEXT,
     per_tenant=False,
 )
-WRAPPED: Final = (DEKS, CONNECTIONS, IDENTITY)
+DESTINATIONS: Final = WrappedTable(
+    name="relay_destination",
+    read="""
+    SELECT kek_version, wrapped, id FROM relay_destination
+    WHERE tenant_key = $1 AND kek_version < $2 AND id > $4 ORDER BY id LIMIT $3
+    """,
+    write="""
+    UPDATE relay_destination AS kept SET kek_version = new.version, wrapped = new.blob
+    FROM unnest($1::bytea[], $2::int[], $3::bytea[], $4::text[]) AS new(old, version, blob, id)
+    WHERE kept.id = new.id AND kept.wrapped = new.old
+    """,
+    first=("",),
+    context=lambda place: destination_context(place[0]),
+)
+WRAPPED: Final = (DEKS, CONNECTIONS, DESTINATIONS, IDENTITY)
 
 
 def tables_of(tenant: str) -> tuple[WrappedTable, ...]:
