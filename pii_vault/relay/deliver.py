@@ -103,6 +103,6 @@ class Sender:
             purpose=template.purpose if template is not None else "",
             request_id=new_request_id(),
             decision=outcome.state,
-            counts={outcome.failure or "sent": dict.fromkeys(template.classes if template else (), 1)},
+            counts={outcome.state: dict.fromkeys(template.classes if template else (), 1)},
             subjects=[dispatch.subject],
         )
