@@ -101,6 +101,8 @@ class VaultSettings(KeySettings):
     @model_validator(mode="after")
     def _refuse_weak_settings(self) -> Self:
         lacking = self.lacking_keys()
+        if self.key_service == "transit" and self.erasure_journal is None:
+            lacking.append("erasure_journal")  # there is no keyring beside which it could lie
         if lacking:
             message = f"{', '.join(lacking)} must be set for the key service {self.key_service}"
             raise ValueError(message)

@@ -89,6 +89,7 @@ TRANSIT = {
     "transit_url": "https://keys.example:8200",
     "transit_role": "a",
     "transit_secret_file": "a",
+    "erasure_journal": "a",
     "keyring_path": None,
     "keyring_passphrase_file": None,
     "local_keyring": None,
@@ -116,6 +117,7 @@ def test_production_takes_a_key_service_or_a_token(
     [
         ({**TRANSIT, "transit_url": None}, "transit_url"),
         ({**TRANSIT, "transit_role": None}, "transit_role"),
+        ({**TRANSIT, "erasure_journal": None}, "erasure_journal"),
         ({**TRANSIT, "transit_secret_file": None}, "transit_secret_file"),
         ({**TRANSIT, "transit_url": "http://keys.example"}, "transit_url must be https"),
         ({**TRANSIT, "transit_fingerprint": "not hex"}, "transit_fingerprint"),
