@@ -21,6 +21,7 @@ from pii_vault.keys.transit import TransitKeys
 from pii_vault.operations.budget import load_budgets
 from pii_vault.operations.caches import IndexKeys, Tenants
 from pii_vault.operations.ciphers import key_context
+from pii_vault.operations.parts import SearchPlans
 from pii_vault.operations.rows import RowLoader
 from pii_vault.rights.documents import load_documents
 from pii_vault.rights.retention import load_retention
@@ -80,6 +81,7 @@ async def open_vault(
             ready=ready,
             rows=rows,
             index_keys=IndexKeys(keys, tenants),
+            search_plans=SearchPlans(pool),
             tenants=tenants,
             budgets=budgets,
             grants=OpenGrants(pool),

@@ -1,34 +1,67 @@
-"""Exact value → the subjects that have it. Each search is audited like a reveal."""
+"""A value, or a part of one → the subjects that have it. Each search is audited like a reveal and has a budget."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Literal
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.core.classes import normalise
+from pii_vault.core.classes import FieldClass, normalise
+from pii_vault.core.search_keys import kinds_of, matches, query_key
 from pii_vault.core.tokens import new_subject_text, new_token_text
-from pii_vault.errors import BudgetExceeded, Forbidden, InvalidRequest, UnknownClass
+from pii_vault.errors import (
+    BudgetExceeded,
+    Forbidden,
+    InvalidRequest,
+    InvalidValue,
+    TamperedCiphertext,
+    UnknownClass,
+)
 from pii_vault.operations.access import new_entry, refuse, require_purpose, rule
-from pii_vault.operations.ciphers import ACTIVE, BLOCKED
+from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers, open_row
 from pii_vault.operations.items import FoundSubject
 from pii_vault.operations.known import find_equal
+from pii_vault.operations.parts import places_to_search
 from pii_vault.vault import Vault
 
+Match = Literal["exact", "last4", "domain", "prefix"]
 MAX_FOUND = 100  # subjects of one answer, oldest first: a name may be shared by thousands
+MAX_FOUND_BY_PART = 20  # nobody collects a shop's buyers four digits at a time
+MOST_CANDIDATES: Final = 5000
+
+_FETCH_PARTS: Final = """
+SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext
+FROM search_key k JOIN pii_value v ON v.token = k.token JOIN subject s ON s.id = v.subject
+WHERE k.places && $1::bigint[] AND k.tenant_key = $2 AND v.class_key = $3 AND octet_length(v.ciphertext) > 0
+ORDER BY v.created, v.token LIMIT $4
+"""
 
 
 async def search(
-    vault: Vault, principal: Principal, *, purpose: str, class_id: str, value: str, request_id: str
+    vault: Vault,
+    principal: Principal,
+    *,
+    purpose: str,
+    class_id: str,
+    value: str,
+    request_id: str,
+    match: Match = "exact",
 ) -> list[FoundSubject]:
-    """Subjects with exactly this value after normalisation, with all their tokens; at most MAX_FOUND.
+    """Subjects with exactly this value after normalisation, or with a value of this part, with all their tokens.
+
+    At most MAX_FOUND, by a part MAX_FOUND_BY_PART. What the index names is opened and compared before it counts.
 
     Raises:
-        UnknownPurpose, UnknownClass, InvalidValue, InvalidRequest (a class without an index), Forbidden,
+        UnknownPurpose, UnknownClass, InvalidValue, InvalidRequest (a class without such an index), Forbidden,
         BudgetExceeded, TenantRefused, AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
     """
     tenant_key = await vault.tenants.key(principal.tenant)
     field_class = vault.classes.get(class_id)
     await require_purpose(vault, principal, verb="search", purpose=purpose, request_id=request_id)
-    if not field_class.indexed:
-        raise InvalidRequest(f"{class_id}: this class has no index and cannot be searched")
-    normal = normalise(field_class, value)
+    if match not in kinds_of(field_class):
+        raise InvalidRequest(f"{class_id}: this class has no such index ({match}) and cannot be searched by it")
+    asked = normalise(field_class, value) if match == "exact" else query_key(field_class, match, value)
+    if asked is None:
+        raise InvalidValue(f"{class_id}: too little to search by ({match})")
     allowed = {
         state: rule(
             vault, principal, purpose=purpose, class_id=class_id, action="search", blocked=state == BLOCKED
@@ -42,13 +75,12 @@ async def search(
         await vault.budgets.charge(vault.pool, principal, tenant_key=tenant_key, action="search", count=1)
     except (Forbidden, BudgetExceeded) as error:
         await refuse(vault, principal, error, verb="search", purpose=purpose, request_id=request_id)
-    indexer = await vault.index_keys.get(principal.tenant, class_id)
-    place, *others = [(field_class.key, digest) for digest in indexer.digests(normal)]
-    also = dict.fromkeys(others, place)
-    found = await find_equal(vault, principal.tenant, tenant_key, {place: normal}, also)
-    subjects = list(dict.fromkeys(known.subject for known in found.values.get(place, ()) if allowed.get(known.state)))[
-        :MAX_FOUND
-    ]
+    if match == "exact":
+        owners = await _by_value(vault, principal.tenant, tenant_key, field_class, asked)
+    else:
+        owners = await _by_part(vault, principal.tenant, tenant_key, field_class, (match, value, asked))
+    most = MAX_FOUND if match == "exact" else MAX_FOUND_BY_PART
+    subjects = list(dict.fromkeys(subject for subject, state in owners if allowed.get(state)))[:most]
     answer = await _describe(vault, principal.tenant, tenant_key, subjects)
     entry = new_entry(
         vault,
@@ -62,6 +94,46 @@ async def search(
     )
     await vault.audit.commit(entry)
     return answer
+
+
+async def _by_value(
+    vault: Vault, tenant: str, tenant_key: int, field_class: FieldClass, normal: str
+) -> Iterable[tuple[bytes, bytes]]:
+    """Subjects and states of the rows with this value, oldest first."""
+    indexer = await vault.index_keys.get(tenant, field_class.id)
+    place, *others = [(field_class.key, digest) for digest in indexer.digests(normal)]
+    found = await find_equal(vault, tenant, tenant_key, {place: normal}, dict.fromkeys(others, place))
+    return [(known.subject, known.state) for known in found.values.get(place, ())]
+
+
+async def _by_part(
+    vault: Vault, tenant: str, tenant_key: int, field_class: FieldClass, asked: tuple[Match, str, str]
+) -> Iterable[tuple[bytes, bytes]]:
+    """The same for a part: `asked` is the kind, the query as it was typed, and its key."""
+    kind, query, key = asked
+    cut = (await vault.search_plans.get(tenant_key)).get(field_class.key, {}).get(kind)
+    if cut is None:
+        raise InvalidRequest(
+            f"{field_class.id}: this shop has no index by {kind}. The operator switches it on: larets search plan"
+        )
+    indexer = await vault.index_keys.get(tenant, field_class.id)
+    places = places_to_search(field_class, kind, key, tenant_key=tenant_key, indexer=indexer, cut=cut)
+    rows = await store.fetch(vault.pool, _FETCH_PARTS, places, tenant_key, field_class.key, MOST_CANDIDATES)
+    ciphers = await load_ciphers(vault, tenant, tenant_key, {(row[1], row[3]) for row in rows})
+    return [(row[1], row[4]) for row in rows if _is_it(field_class, (kind, query), row, ciphers, tenant_key=tenant_key)]
+
+
+def _is_it(
+    field_class: FieldClass, asked: tuple[Match, str], row: Any, ciphers: Mapping[Any, Any], *, tenant_key: int
+) -> bool:
+    """Whether an opened candidate is what was asked for. What does not open is nothing."""
+    cipher = ciphers.get((row[1], row[3]))
+    if cipher is None:
+        return False
+    try:
+        return matches(field_class, *asked, open_row(cipher, row, tenant_key=tenant_key))
+    except (TamperedCiphertext, InvalidValue):
+        return False
 
 
 async def _describe(vault: Vault, tenant: str, tenant_key: int, subjects: list[bytes]) -> list[FoundSubject]:

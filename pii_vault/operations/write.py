@@ -21,6 +21,7 @@ from pii_vault.errors import StoreUnavailable
 from pii_vault.operations.caches import INDEX_VERSION
 from pii_vault.operations.ciphers import key_context
 from pii_vault.operations.errors import Busy, PlanOutdatedError
+from pii_vault.operations.parts import PartRow, insert_parts
 from pii_vault.vault import Vault
 
 T = TypeVar("T")
@@ -102,6 +103,7 @@ class Act:
     hints: list[tuple[bytes, bytes, int]] = field(default_factory=list)  # subject, other, class
     answer: Answer | None = None
     batch: store.Batch | None = None
+    parts: list[PartRow] = field(default_factory=list)
     _key_subjects: list[bytes] = field(default_factory=list)
     _kek_versions: list[int] = field(default_factory=list)
     _wrapped: list[bytes] = field(default_factory=list)
@@ -168,6 +170,8 @@ class Act:
         await self.guard.check(connection, self.tenant_key)
         if self.batch is not None:
             await store.insert_batch(connection, self.batch)
+        if self.parts:
+            await insert_parts(connection, self.parts)
         if self.hints:
             subjects, others, classes = zip(*self.hints, strict=True)
             await connection.execute(store.INSERT_HINTS, self.tenant_key, subjects, others, classes)
