@@ -54,9 +54,9 @@ def _with_pool(act: Callable[[Any], Awaitable[T]]) -> T:
     return _run(within)
 
 
-async def _record(vault: Vault, tenant: str, verb: str) -> None:
+async def _record(vault: Vault, tenant: str, verb: str, decision: str, *, request_id: str) -> None:
     operator = Principal(kind="service", id=OPERATOR, tenant=tenant, roles=(), contour="private")
-    entry = new_entry(vault, operator, verb=verb, purpose="", request_id=new_request_id(), decision="allow")
+    entry = new_entry(vault, operator, verb=verb, purpose="", request_id=request_id, decision=decision)
     await vault.audit.commit(entry)
 
 
@@ -73,8 +73,11 @@ def connect_(
         keys = open_keys(settings)
         connector = get_connector(system)
         async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=1) as vault:
+            # The key service has a part in it, so there are two records: without the first nothing is done.
+            act = new_request_id()
+            await _record(vault, tenant, "shop_connect", "intent", request_id=act)
             made = await connect(instance.vault_database_url, keys, connector, tenant=tenant)
-            await _record(vault, tenant, "shop_connect")
+            await _record(vault, tenant, "shop_connect", "allow", request_id=act)
         return {"connection": made.id, "url": instance.hooks_origin + made.path, "secret": made.secret}
 
     made = _run(act)
@@ -131,7 +134,11 @@ def deliveries(
 def retry(
     tenant: TenantOption,
     event: Annotated[str | None, typer.Argument(help="evt_…; without it all dead letters of the shop")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Send dead letters again."""
+    """Send dead letters again, when what the CRM refused them for is gone. `deliveries --dead` lists them."""
     revived = _with_pool(lambda pool: revive(pool, tenant=tenant, event=event))
-    result(f"{len(revived)} events will be sent again")
+    if as_json:
+        emit({"revived": revived})
+    else:
+        result(f"{len(revived)} events will be sent again")

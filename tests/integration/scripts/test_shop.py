@@ -4,17 +4,17 @@ import asyncio
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from typer.testing import CliRunner, Result
 
+from pii_vault.config import VaultSettings
 from pii_vault.keys.local import LocalKeyring, create_local_keyring
 from pii_vault.operations.registry import create_tenant
 from scripts import shop
+from tests.integration.pii_vault.identity.conftest import settings_for
 from tests.support.postgres import Database
-from tests.support.vault import POLICIES, rows
+from tests.support.vault import POLICIES, rows, unwritable_log
 
 PASSPHRASE = "test-only-passphrase"
 
@@ -35,12 +35,13 @@ class StubInstance:
         assert (contour, role) == ("private", "runtime")
         return self.database.runtime_url
 
-    def vault_settings(self) -> Any:
-        return SimpleNamespace(
-            database_url=self.database.runtime_url,
-            policies_dir=POLICIES,
-            keyring_path=self.folder / "keyring.json",
-            keyring_passphrase_file=self.folder / "passphrase",
+    def vault_settings(self) -> VaultSettings:
+        return settings_for(self.database).model_copy(
+            update={
+                "keyring_path": self.folder / "keyring.json",
+                "keyring_passphrase_file": self.folder / "passphrase",
+                "policies_dir": POLICIES,
+            }
         )
 
 
@@ -65,7 +66,14 @@ def test_connect_shows_address_and_secret_once_and_is_recorded(instance: StubIns
     assert made["url"].startswith(f"{instance.hooks_origin}/in/woocommerce/demo/con_")
     assert len(made["secret"]) >= 32
     assert made["secret"] not in str(rows(instance.database, "SELECT * FROM gateway_connection"))
-    assert rows(instance.database, "SELECT verb, principal FROM audit_detail") == [("shop_connect", "operator")]
+    records = rows(instance.database, "SELECT verb, decision, principal FROM audit_detail ORDER BY idx")
+    assert records == [("shop_connect", "intent", "operator"), ("shop_connect", "allow", "operator")]
+
+
+def test_nothing_is_connected_that_cannot_be_recorded(instance: StubInstance) -> None:
+    with unwritable_log(instance.database):
+        assert larets("connect", "woocommerce", "--tenant", "demo").exit_code == 1
+    assert rows(instance.database, "SELECT count(*) FROM gateway_connection") == [(0,)]
 
 
 def test_connecting_needs_a_known_system_and_shop(instance: StubInstance) -> None:
@@ -105,5 +113,6 @@ def test_dead_letters_are_listed_and_retried(instance: StubInstance) -> None:
     assert "order 7 upsert" in larets("deliveries", "--tenant", "demo", "--dead").stdout
     [listed] = json.loads(larets("deliveries", "--tenant", "demo", "--json").stdout)
     assert (listed["state"], listed["failure"]) == ("dead", "status 422")
-    assert larets("retry", "--tenant", "demo").stdout == "1 events will be sent again\n"
+    assert json.loads(larets("retry", "--tenant", "demo", "--json").stdout) == {"revived": ["evt_1"]}
+    assert larets("retry", "--tenant", "demo").stdout == "0 events will be sent again\n"
     assert larets("deliveries", "--tenant", "demo", "--dead").stdout == ""
