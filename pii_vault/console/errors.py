@@ -59,10 +59,10 @@ def refusal(request: Request, error: VaultError | None) -> Response:
     elif isinstance(error, LogClosed):
         heading = t("Журнал вам сейчас закрыт", "The log is closed to you now")
         text = t(
-            "По правилам его читает ответственный, и второй фактор должен быть не старше 12 часов. "
-            "Кто и когда может — в матрице, действие «Читать журнал».",
-            "By the policies the compliance officer reads it, with a second factor not older than 12 hours. "
-            "Who may and when is in the matrix, action “Read the log”.",
+            "По правилам его читает ответственный за персональные данные, а не владелец магазина, и второй фактор "
+            "должен быть не старше 12 часов. Кто и когда может — в матрице, действие «Читать журнал».",
+            "By the policies the compliance officer reads it, not the shop's owner, and with a second factor not older "
+            "than 12 hours. Who may and when is in the matrix, action “Read the log”.",
         )
         link, link_text = "/matrix?side=class&action=audit", t("Открыть матрицу", "Open the matrix")
     elif isinstance(error, VerificationRuns):

@@ -22,6 +22,12 @@ async def test_slash_too_many_is_not_redirected(browser: httpx.AsyncClient, path
     assert "location" not in answer.headers
 
 
+async def test_owner_is_told_that_the_record_of_looks_is_not_theirs_to_read(read: Reader) -> None:
+    told = "Журнал просмотров читает ответственный за данные, а не владелец."
+    assert told in (await read("/privacy", role="owner")).text
+    assert told not in (await read("/privacy", role="sales")).text
+
+
 @pytest.mark.parametrize("path", PAGES)
 async def test_every_page_carries_the_policy_and_no_cache(read: Reader, path: str) -> None:
     page = await read(path)

@@ -163,6 +163,7 @@ async def test_closed_log_is_explained_and_the_refusal_is_on_record(
     answer = await client.get("/audit")
     assert answer.status_code == 403
     assert "Журнал вам сейчас закрыт" in answer.text
+    assert "читает ответственный за персональные данные, а не владелец магазина" in answer.text
     assert rows(vault_database, "SELECT verb, decision FROM audit_detail") == [("audit", "log_closed")]
     assert (await client.get("/matrix")).status_code == 200
 
