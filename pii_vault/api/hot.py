@@ -107,6 +107,7 @@ class HotEndpoints:
             request.items,
             request_id=request_id,
             idempotency_key=_idempotency_key(scope),
+            purposes=caller.purposes,
         )
         return TokeniseAnswer(results), len(results)
 

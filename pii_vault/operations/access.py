@@ -1,7 +1,7 @@
 """What every operation asks first: is the purpose known, may this principal do anything, what of each class."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Never
 
 from pii_vault.access.matrix import RequestFacts, Ruling, SubjectFacts, decide
@@ -77,6 +77,15 @@ def may_tokenise(vault: Vault, principal: Principal, class_id: str) -> bool:
     return any(
         rule(vault, principal, purpose=purpose, class_id=class_id, action="tokenise").outcome == "allow"
         for purpose in vault.matrix.purposes_for(principal.roles, "tokenise")
+    )
+
+
+def may_search(vault: Vault, principal: Principal, class_id: str, *, purposes: Collection[str] | None) -> bool:
+    """Whether a value of this class may be searched for under any purpose, of those given where they are given."""
+    return any(
+        rule(vault, principal, purpose=purpose, class_id=class_id, action="search").outcome == "allow"
+        for purpose in vault.matrix.purposes_for(principal.roles, "search")
+        if purposes is None or purpose in purposes
     )
 
 

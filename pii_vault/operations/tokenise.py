@@ -1,6 +1,6 @@
 """Value → token. One transaction holds the values, their keys and the audit record."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -12,6 +12,7 @@ from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import new_subject_text, parse_subject, subject_writer, token_writer
 from pii_vault.errors import (
+    BudgetExceeded,
     Forbidden,
     IdempotencyConflict,
     InvalidRequest,
@@ -19,10 +20,11 @@ from pii_vault.errors import (
     MalformedToken,
 )
 from pii_vault.keys.versions import IndexVersions
-from pii_vault.operations.access import may_tokenise, new_entry, refuse, tally
+from pii_vault.operations.access import may_search, may_tokenise, new_entry, refuse, tally
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers
 from pii_vault.operations.items import RETENTION_KEYS, RetentionGroup, TokeniseItem, TokeniseResult
 from pii_vault.operations.known import Found, Known, find_equal
+from pii_vault.operations.parts import PartRow, Plan, places_of
 from pii_vault.operations.write import Act, Answer, NewValues, commit, planned
 from pii_vault.vault import Vault
 
@@ -39,11 +41,14 @@ async def tokenise(
     request_id: str,
     idempotency_key: str | None = None,
     group: RetentionGroup = "other",
+    purposes: Collection[str] | None = None,
 ) -> list[TokeniseResult]:
     """Tokens for the values, in order; what is wrong with one item does not stop the others.
 
-    Without `subject` each random item opens a subject of its own, and a deterministic one finds the token that
-    the value has already. With a subject, a value that belongs to somebody else gets a new token there, and a
+    Without `subject` each random item opens a subject of its own. A deterministic one finds the token that the
+    value has already, whoever has it: a search, so only where the principal may search for this class (`purposes`
+    are those it is registered for, None for all), at the cost of its search budget and with a word in the record;
+    else it gets a new token. With a subject, a value that belongs to somebody else gets a new token there, and a
     possible duplicate is noted.
 
     Raises:
@@ -51,14 +56,18 @@ async def tokenise(
         UnknownClass: an item names a class that is not registered.
         InvalidRequest: a deterministic token is asked for in a class without an index.
         IdempotencyConflict: the key was used with another request.
+        BudgetExceeded: more values are looked for than may be searched in an hour.
         TenantRefused, Busy, AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
     """
     tenant_key = await vault.tenants.key(principal.tenant)
     if not vault.matrix.purposes_for(principal.roles, "tokenise"):
         await refuse(vault, principal, Forbidden(), verb="tokenise", purpose="", request_id=request_id)
     versions = await vault.tenants.index_versions(principal.tenant)
-    classes = await _classes(vault, principal, items, versions)
-    request = _Request(vault, principal, tenant_key, RETENTION_KEYS[group], items, classes, request_id, versions.writes)
+    parts = await vault.search_plans.get(tenant_key)
+    classes = await _classes(vault, principal, items, versions, parts, purposes=purposes)
+    request = _Request(
+        vault, principal, tenant_key, RETENTION_KEYS[group], items, classes, request_id, versions.writes, parts
+    )
     if idempotency_key is not None:
         indexer = await vault.index_keys.get(principal.tenant, _FINGERPRINT)
         request.key = idempotency_key
@@ -72,20 +81,33 @@ class _Class:
     allowed: bool
     indexer: VersionedIndexer | None
     write: Callable[[bytes], str]  # bytes of a token to its text
+    searched: bool  # whether a value without a subject may be found with another person: that is a search
 
 
 async def _classes(
-    vault: Vault, principal: Principal, items: Sequence[TokeniseItem], versions: IndexVersions
+    vault: Vault,
+    principal: Principal,
+    items: Sequence[TokeniseItem],
+    versions: IndexVersions,
+    parts: Plan,
+    *,
+    purposes: Collection[str] | None,
 ) -> dict[str, _Class]:
     """The classes of this request, each decided about once."""
     found = {}
     for class_id in {item.class_id for item in items}:
         field_class = vault.classes.get(class_id)
-        indexer = await vault.index_keys.get(principal.tenant, class_id, versions) if field_class.indexed else None
-        allowed = may_tokenise(vault, principal, class_id)
-        found[class_id] = _Class(field_class, allowed, indexer, token_writer(class_id, tenant=principal.tenant))
+        hashed = field_class.indexed or field_class.key in parts
+        indexer = await vault.index_keys.get(principal.tenant, class_id, versions) if hashed else None
+        found[class_id] = _Class(
+            field_class,
+            may_tokenise(vault, principal, class_id),
+            indexer,
+            token_writer(class_id, tenant=principal.tenant),
+            field_class.indexed and may_search(vault, principal, class_id, purposes=purposes),
+        )
     for item in items:
-        if item.kind == "deterministic" and found[item.class_id].indexer is None:
+        if item.kind == "deterministic" and not found[item.class_id].field_class.indexed:
             raise InvalidRequest(f"{item.class_id}: only an indexed class has deterministic tokens")
     return found
 
@@ -119,8 +141,10 @@ class _Request:
     classes: dict[str, _Class]
     request_id: str
     index_version: int
+    parts: Plan
     key: str | None = None
     fingerprint: bytes = b""
+    charged: bool = False
 
     async def attempt(self) -> list[TokeniseResult]:
         """Raises PlanOutdatedError when the plan no longer holds at the time of writing."""
@@ -129,6 +153,7 @@ class _Request:
             return repeated
         plan = _Plan([_NOTHING] * len(self.items))
         self._read_items(plan, await self._states())
+        await self._charge(plan)
         act = Act(self.principal.tenant, self.tenant_key, self.group, self.index_version)
         await self._store(plan, act)
         if self.key is not None:
@@ -146,6 +171,25 @@ class _Request:
         )
         await commit(self.vault, entry, act)
         return plan.results
+
+    async def _charge(self, plan: _Plan) -> None:
+        """Values to be found with whoever has them are searches: counted once, however often the plan is made anew."""
+        asked = {
+            (place, plan.classes[row].field_class.id)
+            for row, (place, _) in plan.wanted.items()
+            if plan.classes[row].searched and self.items[plan.indexes[row]].subject is None
+        }
+        plan.outcomes += [("searched", class_id) for _, class_id in asked]
+        if self.charged or not asked:
+            return
+        budgets, principal = self.vault.budgets, self.principal
+        try:
+            await budgets.charge(
+                self.vault.pool, principal, tenant_key=self.tenant_key, action="search", count=len(asked)
+            )
+        except BudgetExceeded as error:
+            await refuse(self.vault, principal, error, verb="tokenise", purpose="", request_id=self.request_id)
+        self.charged = True
 
     @property
     def _account(self) -> str:
@@ -201,9 +245,10 @@ class _Request:
                 slot = labels.setdefault(subject, plan.opened)
             if slot == plan.opened:
                 plan.opened += 1
-            digest = known.indexer.digest(normal) if known.indexer is not None else None
-            if item.kind == "deterministic" and known.indexer is not None:
-                place, *others = [(known.field_class.key, each) for each in known.indexer.digests(normal)]
+            indexer = known.indexer if known.field_class.indexed else None
+            digest = indexer.digest(normal) if indexer is not None else None
+            if item.kind == "deterministic" and indexer is not None:
+                place, *others = [(known.field_class.key, each) for each in indexer.digests(normal)]
                 plan.wanted[len(plan.indexes)] = (place, normal)
                 plan.also.update(dict.fromkeys(others, place))
             plan.indexes.append(index)
@@ -218,10 +263,13 @@ class _Request:
             await self._seal(plan, act, list(range(len(plan.indexes))))
             return
         found = await find_equal(
-            self.vault, self.principal.tenant, self.tenant_key, dict(plan.wanted.values()), plan.also
-        )
-        act.guard.watch(
-            found.seen, [*(place[1] for place, _ in plan.wanted.values()), *(each for _, each in plan.also)]
+            self.vault,
+            self.principal.tenant,
+            self.tenant_key,
+            dict(plan.wanted.values()),
+            plan.also,
+            owners=self._owners(plan),
+            reusable=self._is_reusable,
         )
         first: dict[tuple[bytes | int | None, tuple[int, bytes]], int] = {}
         fresh: list[int] = []
@@ -231,24 +279,47 @@ class _Request:
                 fresh.append(row)
                 continue
             place = plan.wanted[row][0]
-            # Without subject and label the value may be found anywhere in the tenant.
+            # Without subject and label the value may be found anywhere in the tenant, by who may search for it.
             owner = None if self.items[plan.indexes[row]].subject is None else slot
-            reused = self._reusable(owner, found.values.get(place, ()))
+            hidden = owner is None and not plan.classes[row].searched
+            reused = None if hidden else self._reusable(owner, found.values.get(place, ()))
             if reused is not None:
                 self._answer(plan, row, reused.token, reused.subject)
+                if owner is None:
+                    plan.outcomes.append(("found", plan.classes[row].field_class.id))
             elif (owner, place) in first:
                 shared.append((row, first[owner, place]))
             else:
                 first[owner, place] = row
                 fresh.append(row)
+        self._watch(plan, act, fresh, found)
         await self._seal(plan, act, fresh, found)
         for row, leader in shared:
             plan.results[plan.indexes[row]] = plan.results[plan.indexes[leader]]
 
+    def _owners(self, plan: _Plan) -> dict[tuple[int, bytes], set[bytes]]:
+        """The known subjects for whom each value is asked."""
+        owners: dict[tuple[int, bytes], set[bytes]] = {}
+        for row, (place, _) in plan.wanted.items():
+            slot = plan.slots[row]
+            if isinstance(slot, bytes):
+                owners.setdefault(place, set()).add(slot)
+        return owners
+
+    def _watch(self, plan: _Plan, act: Act, fresh: list[int], found: Found) -> None:
+        """What is written anew must still be new then; what was found already needs no lock."""
+        places = {plan.wanted[row][0] for row in fresh if row in plan.wanted}
+        digests = [digest for _, digest in places]
+        digests += [digest for (_, digest), place in plan.also.items() if place in places]
+        if digests:
+            act.guard.watch(set().union(*(found.seen.get(digest, ()) for digest in digests)), digests)
+
+    def _is_reusable(self, known: Known) -> bool:
+        return known.active and known.deterministic and known.retention == self.group
+
     def _reusable(self, owner: bytes | int | None, equal: Sequence[Known]) -> Known | None:
         for known in equal:
-            mine = owner is None or known.subject == owner
-            if mine and known.active and known.deterministic and known.retention == self.group:
+            if (owner is None or known.subject == owner) and self._is_reusable(known):
                 return known
         return None
 
@@ -269,10 +340,25 @@ class _Request:
         write_subject = subject_writer(tenant=self.principal.tenant)
         texts = {subject: write_subject(subject) for subject in set(new.subjects)}
         plan.subjects |= texts.keys()
-        for row, token, subject in zip(fresh, act.seal(new), new.subjects, strict=True):
+        tokens = act.seal(new)
+        if self.parts:
+            act.parts += self._parts(plan, fresh, tokens)
+        for row, token, subject in zip(fresh, tokens, new.subjects, strict=True):
             plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), texts[subject])
         if found is not None:
             self._hint(plan, act, zip(fresh, new.subjects, strict=True), found)
+
+    def _parts(self, plan: _Plan, fresh: list[int], tokens: list[bytes]) -> Iterable[PartRow]:
+        """Where the new values are found by their parts, for the classes that this shop has indexed so."""
+        for row, token in zip(fresh, tokens, strict=True):
+            known = plan.classes[row]
+            cuts = self.parts.get(known.field_class.key)
+            if cuts is None or known.indexer is None:
+                continue
+            value = self.items[plan.indexes[row]].value
+            places = places_of(known.field_class, value, tenant_key=self.tenant_key, indexer=known.indexer, cuts=cuts)
+            if places:
+                yield PartRow(token, self.tenant_key, known.field_class.key, self.index_version, places)
 
     def _hint(self, plan: _Plan, act: Act, rows: Iterable[tuple[int, bytes]], found: Found) -> None:
         for row, subject in rows:
