@@ -6,6 +6,8 @@ bytes that will leave.
 
 from alembic import op
 
+from pii_vault.migrations.steps import comment, create, grant
+
 revision = "0004"
 down_revision = "0003"
 branch_labels = None
@@ -107,13 +109,9 @@ GRANTS = {
 
 
 def upgrade() -> None:
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        op.execute(statement)
-    for column, comment in COMMENTS.items():
-        quoted = comment.replace("'", "''")
-        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
-    for table, rights in GRANTS.items():
-        op.execute(f"GRANT {rights} ON {table} TO {RUNTIME}")
+    create(TABLES)
+    comment(COMMENTS)
+    grant(GRANTS, to=RUNTIME)
 
 
 def downgrade() -> None:

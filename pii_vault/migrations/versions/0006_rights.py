@@ -5,6 +5,8 @@ Expands only: code of before finds its tables as they were, and a default in the
 
 from alembic import op
 
+from pii_vault.migrations.steps import comment, create, grant
+
 revision = "0006"
 down_revision = "0005"
 branch_labels = None
@@ -173,13 +175,9 @@ AS $$ DELETE FROM public.erasure_document WHERE keep_until < now() $$;
 
 
 def upgrade() -> None:
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        op.execute(statement)
-    for column, comment in COMMENTS.items():
-        quoted = comment.replace("'", "''")
-        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
-    for table, rights in GRANTS.items():
-        op.execute(f"GRANT {rights} ON {table} TO {RUNTIME}")
+    create(TABLES)
+    comment(COMMENTS)
+    grant(GRANTS, to=RUNTIME)
     op.execute(FORGET)
     op.execute("REVOKE ALL ON FUNCTION forget_erasure_documents() FROM PUBLIC")
     op.execute(f"GRANT EXECUTE ON FUNCTION forget_erasure_documents() TO {RUNTIME}")

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from pii_vault.migrations.steps import comment, create
+
 revision = "0007"
 down_revision = "0006"
 branch_labels = None
@@ -88,11 +90,8 @@ GRANTS = {
 
 
 def upgrade() -> None:
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        op.execute(statement)
-    for column, comment in COMMENTS.items():
-        quoted = comment.replace("'", "''")
-        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
+    create(TABLES)
+    comment(COMMENTS)
     for table, rights in GRANTS.items():
         op.execute(f"REVOKE ALL ON {table} FROM PUBLIC, {RUNTIME}")
         op.execute(f"GRANT {rights} ON {table} TO {RUNTIME}")

@@ -5,6 +5,8 @@ No table holds a value: a dispatch names the person by id, and its values are re
 
 from alembic import op
 
+from pii_vault.migrations.steps import comment, create, grant
+
 revision = "0009"
 down_revision = "0008"
 branch_labels = None
@@ -92,13 +94,9 @@ GRANTS = {
 
 
 def upgrade() -> None:
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        op.execute(statement)
-    for column, comment in COMMENTS.items():
-        quoted = comment.replace("'", "''")
-        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
-    for table, rights in GRANTS.items():
-        op.execute(f"GRANT {rights} ON {table} TO {RUNTIME}")
+    create(TABLES)
+    comment(COMMENTS)
+    grant(GRANTS, to=RUNTIME)
 
 
 def downgrade() -> None:

@@ -2,6 +2,8 @@
 
 from alembic import op
 
+from pii_vault.migrations.steps import comment, create, grant
+
 revision = "0011"
 down_revision = "0010"
 branch_labels = None
@@ -45,13 +47,9 @@ GRANTS = {"shaped_token": "SELECT, INSERT, UPDATE", "classified_text": "SELECT, 
 
 
 def upgrade() -> None:
-    for statement in filter(str.strip, TABLES.split(";\n")):
-        op.execute(statement)
-    for column, comment in COMMENTS.items():
-        quoted = comment.replace("'", "''")
-        op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
-    for table, rights in GRANTS.items():
-        op.execute(f"GRANT {rights} ON {table} TO {RUNTIME}")
+    create(TABLES)
+    comment(COMMENTS)
+    grant(GRANTS, to=RUNTIME)
 
 
 def downgrade() -> None:
