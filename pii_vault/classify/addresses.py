@@ -28,13 +28,14 @@ _SETTLEMENT = (
 )
 _AFTER = (  # kinds that may stand behind it
     r"ул(?!\w)\.?|улиц[аеуы]|пр-?к?т(?!\w)\.?|проспект[ае]?|пр(?!\w)\.?|пер(?!\w)\.?|переул(?:ок|ке|ка)|б-р|бульвар[ае]?|"
-    r"ш(?!\w)\.?|шоссе|наб(?!\w)\.?|набережн(?:ая|ой|ую)|проезд[ае]?|тракт|мкр(?!\w)\.?|микрорайон[е]?|линия|аллея|тупик"
+    r"ш(?!\w)\.?|шоссе|наб(?!\w)\.?|набережн(?:ая|ой|ую)|проезд[ае]?|тракт|мкр(?!\w)\.?|микрорайон[е]?|аллея|тупик"
 )
 _QUOTED = r"[«\"“][^»\"”\n]{2,40}[»\"”]"
 _NAME = (
-    rf"(?:{_QUOTED}|(?:(?:\d{{1,3}}(?:-?(?:я|й|ая|ой|го|ти|летия|лет))?|им\.?|имени|акад\.|ген\.|марш\.)\s+)?(?:[А-ЯЁ]\.\s?){{0,2}}"
+    rf"(?:{_QUOTED}|(?:(?:\d{{1,4}}(?:-?(?:я|й|ая|ой|го|ти|летия|лет))?|им\.?|имени|ак(?:ад)?\.|ген\.|марш\.|адм\.|св\.)\s*)?(?:[А-ЯЁ]\.\s?){{0,2}}"
     rf"{_W}(?:\s+{_W}){{0,3}}?)"
 )
+_ORDINAL = r"(?:\d{1,3}-?(?:я|й|ая|ой)\s+)?"
 _HOUSE_WORD = r"(?:дом[еау]?|д|влд|владение|участок|уч|уч-к|стр|строение|зд|здание)"
 _FLAT_WORD = r"(?:кв|квартир[аеуы]|оф|офис|апарт\w*|ком|комната|пом|помещение|каб)"
 _PART_WORD = (
@@ -54,13 +55,16 @@ _UNIT = (
 _HOUSE_END = rf"{_HOUSE}(?![\d:%]|[.,]\d{{2}}){_UNIT}{_PARTS}*"
 _KIND_FIRST: Final = re.compile(rf"(?<!\w)(?:{_BEFORE})(?![\w-])\.?\s*{_NAME}{_HOUSE_END}", re.IGNORECASE)
 _KIND_LAST: Final = re.compile(rf"(?<!\w){_NAME}\s+(?:{_AFTER})(?:\s+(?=\d))?{_HOUSE_END}", re.IGNORECASE)
+_LINE: Final = re.compile(  # of Vasilyevsky island, and of towns built after it
+    rf"(?<!\w)\d{{1,2}}-?(?:я|ая)?\s+линия(?:\s+В\.?\s?О\.?)?{_HOUSE_END}", re.IGNORECASE
+)
 _VILLAGE: Final = re.compile(
     rf"(?<![\w])(?:{_SETTLEMENT})(?![\w-])\.?\s+{_NAME}(?:{_GAP}{_HOUSE_WORD}\.?\s*{_ANY_NUMBER}|\s*,\s*\d{{1,3}}(?!\d|[.,]\d)){_UNIT}{_PARTS}*",
     re.IGNORECASE,
 )
 # Without the word for a street: a name and a number, when house or flat is named after it.
 _BARE: Final = re.compile(
-    rf"(?<![\w.]){_W}(?:\s+{_W})?{_GAP}(?:(?:дом|д)\.?\s*)?\d{{1,3}}[а-я]?(?:/\d{{1,3}})?{_GAP}{_FLAT_WORD}\.?\s*\d{{1,4}}{_PARTS}*",
+    rf"(?<![\w.]){_ORDINAL}{_W}(?:\s+{_W})?{_GAP}(?:(?:дом|д)\.?\s*)?\d{{1,3}}[а-я]?(?:/\d{{1,3}})?{_GAP}{_FLAT_WORD}\.?\s*\d{{1,4}}{_PARTS}*",
     re.IGNORECASE,
 )
 _HOUSE_AND_FLAT: Final = re.compile(
@@ -69,13 +73,13 @@ _HOUSE_AND_FLAT: Final = re.compile(
 )
 # `Калуга, Кирова 20`: a town, a capitalised name, a number.
 _TOWN_AND_NAME: Final = re.compile(
-    rf"(?<![\w])(?P<town>[А-ЯЁ][А-ЯЁа-яё\-]+(?:\s[А-ЯЁ][а-яё]+)?)\s*,\s*[А-ЯЁ][А-ЯЁа-яё\-]+(?:\s[А-ЯЁ][а-яё]+)?,?\s+(?:{_HOUSE_WORD}\.?\s*)?{_HOUSE_NUMBER}(?![\d:%]|[.,]\d){_UNIT}{_PARTS}*"
+    rf"(?<![\w])(?P<town>[А-ЯЁ][А-ЯЁа-яё\-]+(?:\s[А-ЯЁ][а-яё]+)?)\s*,\s*{_ORDINAL}[А-ЯЁ][А-ЯЁа-яё\-]+(?:\s[А-ЯЁ][а-яё]+)?,?\s+(?:{_HOUSE_WORD}\.?\s*)?{_HOUSE_NUMBER}(?![\d:%]|[.,]\d){_UNIT}{_PARTS}*"
 )
 _REGION_WORD = r"(?:область|обл\.?|край|район|р-н|республика|округ|а\.?о\.?|улус)"
 _LEAD: Final = re.compile(  # what may stand before an address, one part at a time
     rf"(?:(?<![\w№])(?:[1-6]\d{{5}}|Россия|РФ|Российская Федерация"
     rf"|(?:респ\.?|республика)\s+{_W}(?:\s{_W})?"
-    rf"|{_W}(?:\s{_W})?\s+{_REGION_WORD}"
+    rf"|{_W}(?:\s{_W})?\s+{_REGION_WORD}|обл(?:асть|\.)\s+{_W}"
     rf"|(?:город|гор|г|{_SETTLEMENT})(?:\.\s*|\s+){_W}(?:[\s]{_W}){{0,2}}"
     rf"|(?P<town>[А-ЯЁ][А-ЯЁа-яё\-]+(?:\s[А-ЯЁ][а-яё\-]+)?|спб|мск|питер))"
     rf"|[А-ЯЁа-яё\-]+(?:\s[А-ЯЁа-яё\-]+)?\s+обл\.)[\s,]*$",
@@ -94,7 +98,7 @@ _NOT_STREET = re.compile(
 
 def find_addresses(text: str, is_town: Callable[[str], bool]) -> Iterator[Span]:
     """Spans of addresses; `is_town` says whether a capitalised word is the name of a place."""
-    for pattern in (_KIND_FIRST, _VILLAGE, _KIND_LAST, _TOWN_AND_NAME, _BARE, _HOUSE_AND_FLAT):
+    for pattern in (_KIND_FIRST, _LINE, _VILLAGE, _KIND_LAST, _TOWN_AND_NAME, _BARE, _HOUSE_AND_FLAT):
         for match in pattern.finditer(text):
             start = _begin(text, match, pattern)
             if start is None or MASKED in match[0]:
@@ -107,7 +111,7 @@ def find_addresses(text: str, is_town: Callable[[str], bool]) -> Iterator[Span]:
 def _begin(text: str, match: re.Match[str], pattern: re.Pattern[str]) -> int | None:
     """Where the street begins: a name that stands before its kind may have caught words that are not of it."""
     start = match.start()
-    if pattern in (_VILLAGE, _HOUSE_AND_FLAT, _TOWN_AND_NAME):
+    if pattern in (_LINE, _VILLAGE, _HOUSE_AND_FLAT, _TOWN_AND_NAME):
         return start
     head = re.split(r"\d", match[0], maxsplit=1)[0]
     if pattern is _KIND_FIRST:
@@ -141,6 +145,8 @@ def _grown_back(text: str, start: int, is_town: Callable[[str], bool]) -> int:
             start = lead.start("town") + len(town) - len(second)
             continue
         cut = _NOT_STREET.match(lead[0].lstrip())
+        if cut is not None and lead[0].lstrip()[cut.end() :][:1] == ".":
+            cut = None  # `с.` is a village, `с` is a preposition
         begin = lead.start() if cut is None else lead.start() + lead[0].index(lead[0].lstrip()) + cut.end()
         start = begin + len(text[begin:start]) - len(text[begin:start].lstrip(" ,"))
     return start

@@ -64,6 +64,18 @@ def _listed() -> frozenset[str]:
     return frozenset(listed | {word.replace("ё", "е") for word in _MORE})
 
 
+@cache
+def _surnames() -> frozenset[str]:
+    """Surnames of men and women in the nominative, lower case, ё as е; a good many are ordinary words too."""
+    content = resources.files("natasha").joinpath("data", "dict", "last.txt").read_text("utf-8")
+    return frozenset(content.lower().replace("ё", "е").split())
+
+
+def _is_surname(word: str) -> bool:
+    plain = word.replace("ё", "е")
+    return plain in _surnames() or _ENDINGS.sub("", plain) in _surnames()
+
+
 def is_listed(word: str) -> bool:
     """Whether a lower-case word, or its stem with another ending, is in the list of given names."""
     plain = word.replace("ё", "е")
@@ -106,6 +118,9 @@ def read(word: str) -> Reading:  # noqa: C901  one adjustment after another
         patronymic = max(patronymic, 0.8)
     if _SURNAME.fullmatch(word) and (not known or surname):
         surname = max(surname, 0.7 if not known else 0.5)
+    if surname < 0.4 and len(word) > 3 and part in ("", "NOUN", "ADJF") and _is_surname(word):  # noqa: PLR2004
+        # An ordinary word as well: little, so that a given name or a capital has to stand by it.
+        surname = max(surname, 0.05 if not _SURNAME.fullmatch(word) else 0.15 if common > 0.9 else 0.4)  # noqa: PLR2004
     return Reading(first, patronymic, surname, weights["Geox"], common, part, past, gender)
 
 

@@ -28,8 +28,10 @@ _SURNAME_INITIALS: Final = re.compile(
     rf"(?<![\w.])(?:[А-ЯЁ][а-яё]+(?:-[А-ЯЁ][а-яё]+)?|[А-ЯЁ]{{3,}}(?:-[А-ЯЁ]+)?),?\s+{_INITIALS}(?!\w)"
     rf"|(?<![\w.])(?P<low>[а-яё]{{4,}})\s+{_LOW_INITIALS}(?!\w)"
 )
-_INITIALS_SURNAME: Final = re.compile(r"(?<![\w.])[А-ЯЁ]\.\s?(?:[А-ЯЁ]\.\s?)?[А-ЯЁ][а-яё]{2,}(?:-[А-ЯЁ][а-яё]+)?(?!\w)")
-_QUOTED = re.compile(r"[«\"“„][^«»\"“”\n]{1,40}[»\"”“]")
+_INITIALS_SURNAME: Final = re.compile(
+    r"(?<![\w.])[А-ЯЁ]\.\s?(?:[А-ЯЁ]\.\s?)?[А-ЯЁ][а-яё]{2,}(?:-[А-ЯЁ][а-яё]+)?(?!\w)"
+    r"|(?<![\w.])(?P<low>[а-яё]\.\s?[а-яё]\.\s?[а-яё]{4,})(?!\w)"
+)
 _LATIN_ENDINGS = ("ov", "ova", "ev", "eva", "in", "ina", "sky", "skii", "skaya", "ko", "uk", "yan")
 
 
@@ -67,10 +69,12 @@ class _Finder(Surroundings):
             return False
         if len(run) == 1:
             return self._is_single(run[0], at)
-        if any(word.low in NEVER and not (word.capital and self._called(run)) for word in run):
-            return False
         if any(word.patronymic for word in run):
             return self._has_patronymic(run)
+        if any(
+            self._is_title(word) or (word.low in NEVER and not (word.capital and self._called(run))) for word in run
+        ):
+            return False
         if len(run) == 2:
             return self._is_pair(run, at)
         return len(run) == 3 and self._witnessed(run) and all(word.capital for word in run)
@@ -87,7 +91,7 @@ class _Finder(Surroundings):
             return False
         given = run[place - 1]
         given_fits = given.first > 0.03 or (given.capital and given.reading.part in ("", "NOUN"))
-        if not given_fits or given.low in NEVER:
+        if not given_fits or (given.low in NEVER and not given.capital):
             return False
         others = [word for each, word in enumerate(run) if each not in (place, place - 1)]
         return all(self._may_be_surname(word, beside=given) for word in others)
@@ -119,6 +123,8 @@ class _Finder(Surroundings):
             )
             if both and given.first > 0.3 and unlisted and not self._starts_sentence(surname):
                 return surname is two or surname.reading.common < 0.9 or self._called(run)
+            if both and given.first > 0.3 and surname.low.endswith(("ых", "их")):
+                return True
             opening = both and self._starts_sentence(surname) and surname is one and given.first > 0.3
             if opening and (self._called(run) or (self._stands_alone(run) and surname.reading.place == 0)):
                 return True
@@ -173,7 +179,7 @@ class _Finder(Surroundings):
             return False
         if called and word.capital and self._open_class([word]):
             return True
-        if reading.surname <= 0.03:
+        if reading.surname <= 0.1:
             return capital and likely and self._witnessed([word]) and reading.common < 0.9 and reading.place == 0
         if self._is_town_here(word) or self._is_street_here(word):
             return False
@@ -206,7 +212,9 @@ class _Finder(Surroundings):
                 yield Span(match.start(), match.end(), "name")
         for match in _INITIALS_SURNAME.finditer(self.text):
             last = re.split(r"[.\s]+", match[0])[-1].lower()
-            if last not in NEVER and last not in MONTHS and (read(last).surname > 0.03 or match[0].count(".") == 2):
+            surname = read(last).surname
+            sure = surname > 0.3 if match["low"] else surname > 0.03 or match[0].count(".") == 2
+            if last not in NEVER and last not in MONTHS and sure:
                 yield Span(match.start(), match.end(), "name")
 
 

@@ -32,7 +32,7 @@ _PASSPORT: Final = re.compile(
 )
 _FOREIGN_PASSPORT = re.compile(r"(?<!\d)\d{2}\s?№?\s?\d{7}(?!\d)|(?<!\w)[A-Z]{1,2}\s?\d{6,8}(?!\d)")
 _GAP = r"[\s\-\u2010-\u2014.]"
-_DIGITS = re.compile(rf"(?<![\d\w])\+?\d(?:{_GAP}{{0,3}}[()/]?{_GAP}?\d){{4,18}}(?!\d)")
+_DIGITS = re.compile(rf"(?<![\d\w])\+?\d(?:{_GAP}{{0,3}}[()]?{_GAP}?\d){{4,18}}(?!\d)")
 _LOCAL_PHONE = re.compile(r"(?<!\d)\d{2,3}[\s-]\d{2}[\s-]\d{2}(?!\d)")
 _TOWN_PHONE = re.compile(r"(?<![\d\w])\(?[348]\d{2,4}\)?[\s-]{1,3}\d{1,3}[\s-]\d{2}[\s-]\d{2}(?!\d)")
 _ONE_BY_ONE = re.compile(r"\+?\d(?:[\s.,-]{1,2}\d){10}")
@@ -43,6 +43,7 @@ _PLATE = re.compile(
     rf"(?:[\s/|-]{{0,2}}(?P<region>{_REGION})(?:\s?rus)?)?(?!\w)",
     re.IGNORECASE,
 )
+_CAR_AFTER = re.compile(r"\W{1,3}(?:рег|rus|лада|киа|газел|шлагбаум|на пропуск)", re.IGNORECASE)
 _CARD_GAPS = re.compile(r"(?<!\d)\d{4}(?:[\s-]?\d{4}){3}(?:[\s-]?\d{1,3})?(?!\d)")
 _LEADS_TO = re.compile(r"\w*(?:[ \t№#:.\-/]+\w*){0,4}")  # from the word to its number: no comma, no new line
 _PHONE_FAMILY = re.compile(r"^(?:[78][3489]\d{9}|9\d{9}|[78]9\d{9})$")
@@ -122,7 +123,8 @@ def _named(text: str) -> Iterator[Span]:  # noqa: C901  one kind of number after
             yield Span(start, end, "phone")
     for match in _CARD_GAPS.finditer(text):
         start = match.start()
-        if nearest(text, start, CARD, THING, 40) and before(text, start, LOYALTY, 40) is None:
+        told = nearest(text, start, CARD, THING, 40) or CARD.search(text, match.end(), match.end() + 12) is not None
+        if told and before(text, start, LOYALTY, 40) is None:
             yield Span(start, match.end(), "card")
     for match in _TOWN_PHONE.finditer(text):
         if nearest(text, match.start(), PHONE, THING, 20):
@@ -135,7 +137,7 @@ def _named(text: str) -> Iterator[Span]:  # noqa: C901  one kind of number after
 def _plates(text: str) -> Iterator[Span]:
     for match in _PLATE.finditer(text):
         sure = match["gap"] == "" or match["a"].isupper()
-        told = nearest(text, match.start(), CAR, THING, 40)
+        told = nearest(text, match.start(), CAR, THING, 40) or _CAR_AFTER.match(text, match.end()) is not None
         if match["number"] != "000" and (told or (sure and match["region"] and not _is_thing(text, match.start()))):
             yield Span(match.start(), match.end(), "car_plate")
 

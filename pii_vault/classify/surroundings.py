@@ -20,6 +20,9 @@ FAMOUS: Final = word_set("famous")
 MONTHS: Final = word_set("months")
 
 _WORD: Final = re.compile(r"[А-ЯЁа-яё]+(?:[-'][А-ЯЁа-яё]+)*|[A-Za-z]+(?:['-][A-Za-z]+)*")
+_STREET_KIND = re.compile(
+    r"\s+(?:проспект|улиц|шоссе|бульвар|переул|площад|набережн|проезд|район|област|р-н|обл\.)", re.IGNORECASE
+)
 _STREET_CASE = re.compile(r"[сц]к(?:ом|ой|ому)$")
 _QUOTED = re.compile(r"[«\"“„][^«»\"“”\n]{1,40}[»\"”“]")
 
@@ -72,7 +75,9 @@ class Surroundings:
 
     def _initial_after(self, end: int) -> int:
         """`Анастасия Д.`: one capital with a full stop belongs to the name before it."""
-        match = re.match(r"\s[А-ЯЁ]\.(?:\s?[А-ЯЁ]\.)?(?!\w)", self.text[end : end + 8])
+        match = re.match(
+            r"\s(?:[А-ЯЁ]\.(?:\s?[А-ЯЁ]\.)?|(?i:оглы|оглу|кызы|гызы|угли|улы))(?!\w)", self.text[end : end + 8]
+        )
         return end + len(match[0]) if match else end
 
     def _starts_sentence(self, word: Word) -> bool:
@@ -159,7 +164,8 @@ class Surroundings:
     def _is_street_here(self, word: Word) -> bool:
         """`на Невском`: an adjective where a street may be named."""
         adjective = word.reading.part == "ADJF" or _STREET_CASE.search(word.low) is not None
-        return adjective and just_before(self.text, word.start, STREETS)
+        kind = _STREET_KIND.match(self.text, word.end) is not None
+        return kind or (adjective and just_before(self.text, word.start, STREETS))
 
     def _is_abbreviation(self, word: Word) -> bool:
         """`БИК`, `Юр. адрес`, `арт. 55`."""
@@ -178,7 +184,11 @@ class Surroundings:
     @staticmethod
     def _is_title(word: Word) -> bool:
         """`Водитель`, `Тётя`: they say who, and are no part of the name."""
-        return word.surname < 0.3 and (LIKELY.match(word.text) is not None or CALLS.match(word.text) is not None)
+        return (
+            word.surname < 0.3
+            and word.first < 0.3
+            and any(pattern.match(word.text) is not None for pattern in (LIKELY, CALLS, THINGS))
+        )
 
     @staticmethod
     def _is_famous(low: str) -> bool:

@@ -19,7 +19,7 @@ _MAIL_HOSTS = (
 _TOP = r"(?:ru|ру|com|ком|рф|net|нет|org|орг|su|me|io|info|инфо|by|kz)"
 _SPELLED = r"(?:[\w]\s){2,24}[\w](?![\w])"  # letter by letter
 _SAID_SIGN = r"\s+(?:тире|дефис|минус|(?:нижнее\s+)?подч[её]ркивание)\s+"
-_LOCAL_WORDS = rf"(?:{_SPELLED}|{_PART}(?:(?:{_DOT}|{_SAID_SIGN}|\s(?=\d)){_PART}){{0,4}})"
+_LOCAL_WORDS = rf"(?:{_SPELLED}|{_PART}(?:(?:{_DOT}|{_SAID_SIGN}|\s(?=\d)|(?<=[a-z\d])\s(?=[a-z])){_PART}){{0,4}})"
 _HIDDEN: Final = re.compile(
     rf"(?<![\w@.])(?P<local>{_LOCAL_WORDS}){_AT}(?P<host>{_PART}(?:{_DOT}{_PART})*?){_DOT}{_TOP}(?!\w)", re.IGNORECASE
 )
