@@ -1,8 +1,15 @@
 """The transit engine for real: the contract, the roles and policies of the guide, and what may befall a service."""
 
 import asyncio
+import base64
+import json
+import threading
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import hvac
 import pytest
@@ -206,3 +213,78 @@ def test_another_authority_or_another_certificate_is_not_spoken_to(engine: RealV
     for wrong in (replace(options, ca=None), replace(options, fingerprint="00" * 32)):
         with pytest.raises(KeyServiceUnavailable, match="certificate"):
             TransitKeys(wrong)
+
+
+# --- pods --------------------------------------------------------------------------------------------
+
+
+def _pod_token(account: str) -> str:
+    """The form of a service account's token; who vouches for it is the API server that the engine asks."""
+
+    def part(content: Mapping[str, str]) -> str:
+        return base64.urlsafe_b64encode(json.dumps(content).encode()).rstrip(b"=").decode()
+
+    claims = {
+        "iss": "kubernetes/serviceaccount",
+        "kubernetes.io/serviceaccount/namespace": "larets",
+        "kubernetes.io/serviceaccount/service-account.name": account,
+        "kubernetes.io/serviceaccount/service-account.uid": "1",
+        "sub": f"system:serviceaccount:larets:{account}",
+    }
+    return f"{part({'alg': 'RS256', 'typ': 'JWT'})}.{part(claims)}.{part({'signature': 'none'})}"
+
+
+@contextmanager
+def _api_server(good: str) -> Iterator[str]:
+    """Answers TokenReviews as an API server does that knows one token."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            known = body["spec"]["token"] == good
+            user = {"username": "system:serviceaccount:larets:vault", "uid": "1", "groups": []}
+            answer = {**body, "status": {"authenticated": True, "user": user} if known else {"authenticated": False}}
+            content = json.dumps(answer).encode()
+            self.send_response(201)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Silence."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.mark.usefixtures("operator")
+async def test_a_pod_signs_in_by_its_own_account_and_a_stranger_does_not(engine: RealVault, tmp_path: Path) -> None:
+    client = engine.client()
+    client.sys.enable_auth_method("kubernetes")
+    try:
+        with _api_server(_pod_token("vault")) as url:
+            client.auth.kubernetes.configure(
+                kubernetes_host=url, token_reviewer_jwt=_pod_token("reviewer"), disable_local_ca_jwt=True
+            )
+            client.auth.kubernetes.create_role(
+                "larets-vault", ["vault"], ["larets"], policies=["larets-vault"], ttl="20m"
+            )
+            token = tmp_path / "token"
+            token.write_text(_pod_token("vault"))
+            options = replace(engine.options(), auth="kubernetes", role="larets-vault", secret_file=token)
+            keys = TransitKeys(options)
+            await keys.create_tenant("demo")
+            assert len(await keys.generate("demo", [b"subject"])) == 1
+            token.write_text(_pod_token("stranger"))
+            with pytest.raises(KeyServiceUnavailable, match="does not accept the vault's sign-in by kubernetes"):
+                TransitKeys(options)
+    finally:
+        client.sys.disable_auth_method("kubernetes")
