@@ -11,18 +11,18 @@ import asyncpg
 from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
-from pii_vault.core.primitives import keyed_hash
+from pii_vault.core.primitives import AesGcmCipher, keyed_hash
 from pii_vault.core.tokens import new_id
 from pii_vault.errors import Forbidden
 from pii_vault.gateway import store as gateway_store
 from pii_vault.gateway.connections import Connection
-from pii_vault.gateway.deposit import Depositor, KeysMissing
+from pii_vault.gateway.deposit import Depositor, HeldKeys, KeysMissing, PersonChanged
 from pii_vault.gateway.event import encode_event, order_data
-from pii_vault.gateway.parties import RETENTION, Parties, prepare
+from pii_vault.gateway.parties import Parties, prepare
 from pii_vault.gateway.port import Connector, Delivery, Draft
 from pii_vault.gateway.store import ObjectState
 from pii_vault.operations.access import new_entry, refuse, rule
-from pii_vault.operations.ciphers import load_ciphers
+from pii_vault.operations.ciphers import Place, key_context, load_ciphers
 from pii_vault.operations.errors import Busy
 from pii_vault.vault import Vault
 
@@ -93,20 +93,30 @@ async def accept(
             await vault.audit.commit(act.entry, apply=act)
         except NotApplied as answer:
             return answer.outcome
-        except Contended:
+        except (Contended, PersonChanged):
             await asyncio.sleep(PAUSE_SECONDS * random.uniform(0.5, 1.5))  # noqa: S311  jitter, not a secret
         except KeysMissing as missing:
-            act.unusable |= await _load_keys(vault, connection, missing.subjects)
+            act.unusable |= await _hold_keys(vault, connection, missing.places, act.held)
+        except asyncpg.UniqueViolationError:  # another delivery made the same person's key a moment ago
+            act.held = HeldKeys()
         else:
             return "accepted"
     raise Busy
 
 
-async def _load_keys(vault: Vault, connection: Connection, subjects: Sequence[bytes]) -> set[bytes]:
-    """Opens keys outside the transaction; returns the subjects whose key is shredded or does not open."""
-    places = [(subject, RETENTION) for subject in subjects]
+async def _hold_keys(vault: Vault, connection: Connection, places: Sequence[Place], held: HeldKeys) -> set[bytes]:
+    """Opens keys outside the transaction, and makes those of a group in which a person has none yet.
+
+    Returns:
+        The persons of whom a key does not open.
+    """
     ciphers = await load_ciphers(vault, connection.tenant, connection.tenant_key, places)
-    return {place[0] for place in places if ciphers.get(place) is None}
+    held.ciphers |= {place: cipher for place, cipher in ciphers.items() if cipher is not None}
+    if lacking := [place for place in places if place not in ciphers]:
+        made = await vault.keys.generate(connection.tenant, [key_context(*place) for place in lacking])
+        for place, (dek, wrapped) in zip(lacking, made, strict=True):
+            held.ciphers[place], held.made[place] = AesGcmCipher(dek), wrapped
+    return {place[0] for place in places if place in ciphers and ciphers[place] is None}
 
 
 async def _require_allowed(vault: Vault, principal: Principal, parties: Parties, *, request_id: str) -> None:
@@ -142,6 +152,7 @@ class _Act:
         self._digest = digest
         self._event = new_id("evt")
         self.unusable: set[bytes] = set()
+        self.held = HeldKeys()
 
     async def __call__(self, acquired: asyncpg.Connection) -> None:
         delivery, connection = self._delivery, self._connection
@@ -159,9 +170,8 @@ class _Act:
             digest = keyed_hash(connection.digest_key, digest + state.sequence.to_bytes(8, "big"))
             data = {}
         else:
-            deposited = await Depositor(self._vault, acquired, connection, state, unusable=self.unusable).deposit(
-                self._parties
-            )
+            depositor = Depositor(self._vault, acquired, connection, state, unusable=self.unusable, held=self.held)
+            deposited = await depositor.deposit(self._parties)
             state.modified, state.deleted = delivery.modified_at, None
             data = order_data(self._draft, deposited, tenant=connection.tenant)
             self.entry.subjects = deposited.subjects

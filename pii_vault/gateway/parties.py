@@ -1,18 +1,19 @@
 """What a draft's persons and texts need before a transaction is opened: normal forms, keyed hashes, fresh keys."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.gateway.connections import Connection
 from pii_vault.gateway.port import Draft, PersonDraft
-from pii_vault.keys.service import WrappedKey
+from pii_vault.keys.ready import FreshKey
 from pii_vault.keys.versions import IndexVersions
-from pii_vault.operations.items import RETENTION_KEYS
+from pii_vault.operations.ciphers import key_context
+from pii_vault.rights.retention import OTHER, STATUTORY
 from pii_vault.vault import Vault
 
-RETENTION: Final = RETENTION_KEYS["other"]
 TEXT: Final = "text"
 IDENTITY: Final = ("phone", "email")  # by which a person is recognised
 
@@ -29,6 +30,7 @@ class Value:
     text: str = field(repr=False)
     normalised: str = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
+    group: int = OTHER  # the retention group
 
     @property
     def digest(self) -> bytes | None:
@@ -37,11 +39,10 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Fresh:
-    """A subject id and its key, ready in case the person turns out to be new."""
+    """A subject id and its keys by retention group, ready in case the person turns out to be new."""
 
     subject: bytes
-    dek: bytes = field(repr=False)
-    wrapped: WrappedKey = field(repr=False)
+    keys: Mapping[int, FreshKey] = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,14 @@ class Party:
     @property
     def identity(self) -> bytes:
         return self.identities[0]
+
+    def nobody(self) -> "Party":
+        """The party without the person."""
+        return replace(self, values=[])
+
+    @property
+    def groups(self) -> set[int]:
+        return {value.group for value in self.values}
 
     def digests(self, class_id: str) -> tuple[bytes, ...]:
         return next((value.digests for value in self.values if value.field_class.id == class_id), ())
@@ -111,10 +120,13 @@ async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties
         KeyServiceUnavailable: nothing is taken without keys.
     """
     tenant = connection.tenant
-    made = await vault.ready.take(tenant, RETENTION, 2 if draft.recipient else 1)
-    fresh = [Fresh(subject, dek, wrapped) for subject, dek, wrapped in made]
+    made = await vault.ready.take(tenant, OTHER, 2 if draft.recipient else 1)
+    fresh = [Fresh(key.subject, {OTHER: key}) for key in made]
     versions = await vault.tenants.index_versions(tenant)
-    owner = await _party(vault, versions, tenant, draft.contact.values if draft.contact else {}, fresh[0])
+    bought = draft.contact.values if draft.contact else {}
+    kept = vault.retention.buyer_statutory
+    owner = await _party(vault, versions, tenant, bought, await _with_keys(vault, tenant, fresh[0], kept & set(bought)))
+    owner = replace(owner, values=[replace(each, group=_group(vault, each)) for each in owner.values])
     recipient = None
     if draft.recipient is not None:
         recipient = await _party(vault, versions, tenant, _without_shared(draft), fresh[1])
@@ -126,6 +138,18 @@ async def prepare(vault: Vault, connection: Connection, draft: Draft) -> Parties
         rest=await _text(vault, versions, tenant, "rest", draft.rest),
         index_version=versions.writes,
     )
+
+
+def _group(vault: Vault, value: Value) -> int:
+    return vault.retention.buyer_group(value.field_class.id)
+
+
+async def _with_keys(vault: Vault, tenant: str, fresh: Fresh, kept: AbstractSet[str]) -> Fresh:
+    """With a key for the requisites that the law makes the shop keep, where the order has some."""
+    if not kept:
+        return fresh
+    [(dek, wrapped)] = await vault.keys.generate(tenant, [key_context(fresh.subject, STATUTORY)])
+    return Fresh(fresh.subject, {**fresh.keys, STATUTORY: FreshKey(fresh.subject, dek, wrapped)})
 
 
 def _without_shared(draft: Draft) -> Mapping[str, Sequence[str]]:
