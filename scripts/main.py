@@ -11,7 +11,6 @@ import typer.main
 from typer.core import TyperGroup
 
 from scripts.local.instance import ROOT, InstanceProblem
-from scripts.local.postgres import PostgresProblem
 from scripts.voice import fail
 
 # command → (module, what it does); the module has a typer application `cli` or, for a single command, `command`.
@@ -97,11 +96,6 @@ def main() -> None:
         group(prog_name="larets")
     except InstanceProblem as problem:
         fail(str(problem))
-    except PostgresProblem as problem:
-        fail(
-            str(problem),
-            hint="look at the end of the server's log; a full disk or a taken port are the usual causes",
-        )
     except Exception as problem:
         _told(problem)
         raise
@@ -109,6 +103,11 @@ def main() -> None:
 
 def _told(problem: Exception) -> None:
     """End with what to do, if this is what happens when the instance is away or the disk is full."""
+    if type(problem).__name__ == "PostgresProblem":
+        fail(
+            str(problem),
+            hint="look at the end of the server's log; a full disk or a taken port are the usual causes",
+        )
     if not AWAY.isdisjoint(kind.__name__ for kind in type(problem).__mro__):
         fail(
             f"the instance does not answer ({type(problem).__name__})",
