@@ -7,18 +7,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from app.contacts import service
 from app.contacts.schemas import ContactNew, ContactOut, ContactPatch
 from app.contacts.service import TokenChange
-from app.kit.cursor import MAX_LIMIT
 from app.kit.etag import etag, required_version, unchanged
 from app.kit.idempotency import Answer, once
-from app.kit.schemas import PageOut, TokenIn
+from app.kit.schemas import Cursor, Limit, PageOut, TokenIn
 from app.kit.staff import Staff
 from app.models import Contact
 from app.services import AppServices
 from app.timeline import service as timeline
 from app.timeline.schemas import TimelineOut
-
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
-Cursor = Annotated[str | None, Query(max_length=200)]
 
 
 def build_contacts(services: AppServices) -> APIRouter:

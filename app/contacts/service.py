@@ -8,7 +8,8 @@ from functools import partial
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.contacts import repository
-from app.errors import Conflict, FieldProblem, Forbidden, InvalidRequest, NotFound, VersionMismatch
+from app.errors import Conflict, FieldProblem, Forbidden, InvalidRequest, NotFound
+from app.kit.changes import writable
 from app.kit.cursor import Page, decode_cursor, page_of
 from app.kit.staff import Staff
 from app.models import Contact
@@ -95,13 +96,7 @@ async def change_contact(
     Raises:
         NotFound, Forbidden, VersionMismatch, InvalidRequest
     """
-    contact = await repository.lock(session, contact_id)
-    if contact is None:
-        raise NotFound
-    if not staff.may_write:
-        raise Forbidden
-    if version is not None and version != contact.version:
-        raise VersionMismatch
+    writable(await repository.lock(session, contact_id), staff, version=version)
     for position, change in enumerate(correct):
         await _correct(session, staff, contact_id, change, pointer=f"/correct/{position}", now=now)
     if note_token is not None:

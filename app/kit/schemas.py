@@ -3,11 +3,16 @@
 from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
+from fastapi import Query
 from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
 
+from app.kit.cursor import MAX_LIMIT
 from pii_vault.client import parse_token_shape
 
 T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
+Cursor = Annotated[str | None, Query(max_length=200)]
 
 
 class Body(BaseModel):

@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AwareDatetime
 
-from app.kit.cursor import MAX_LIMIT
 from app.kit.etag import etag, required_version, unchanged
 from app.kit.idempotency import Answer, once
-from app.kit.schemas import PageOut, TokenIn
+from app.kit.schemas import Cursor, Limit, PageOut, TokenIn
 from app.kit.staff import Staff
 from app.models import Order
 from app.orders import service
@@ -16,7 +15,6 @@ from app.orders.filters import OrderFilters
 from app.orders.schemas import NoteNew, OrderCardOut, OrderOut, OrderPatch
 from app.services import AppServices
 
-Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT)]
 Short = Annotated[str | None, Query(max_length=64)]
 
 
@@ -45,7 +43,7 @@ def _add_reads(router: APIRouter, services: AppServices) -> None:
         token: TokenIn | None = None,
         deleted: bool = False,
         limit: Limit = 50,
-        cursor: Annotated[str | None, Query(max_length=200)] = None,
+        cursor: Cursor = None,
     ) -> PageOut[OrderOut]:
         """Newest first. `source` is a connector such as `woocommerce`, `number` the beginning or the end of the
         order's number, `token` any token an order carries.

@@ -2,10 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import FieldProblem, Forbidden, InvalidRequest, NotFound, VersionMismatch
+from app.errors import FieldProblem, InvalidRequest, NotFound
+from app.kit.changes import writable
 from app.kit.cursor import Page, decode_cursor, page_of
 from app.kit.staff import Staff
 from app.models import Order
@@ -60,22 +62,11 @@ async def change_status(
     Raises:
         NotFound, Forbidden, VersionMismatch
     """
-    order = await _writable(session, staff, order_id, version=version)
+    order = writable(await repository.lock(session, order_id), staff, version=version)
     if order.status != status:
         change = {"from": order.status, "to": status}
         await repository.set_status(session, order_id, status=status, at=now)
-        await timeline.record(
-            session,
-            timeline.event(
-                "status_changed",
-                tenant=staff.tenant,
-                at=now,
-                by=staff,
-                order_id=order_id,
-                contact_id=order.contact_id,
-                data=change,
-            ),
-        )
+        await _record(session, staff, order, "status_changed", at=now, data=change)
     return await get_order(session, order_id)
 
 
@@ -85,21 +76,10 @@ async def add_note(session: AsyncSession, staff: Staff, order_id: str, *, token:
     Raises:
         NotFound, Forbidden, InvalidRequest
     """
-    order = await _writable(session, staff, order_id, version=None)
+    order = writable(await repository.lock(session, order_id), staff, version=None)
     require_text(token)
     await repository.touch(session, order_id, at=now)
-    await timeline.record(
-        session,
-        timeline.event(
-            "note_added",
-            tenant=staff.tenant,
-            at=now,
-            by=staff,
-            order_id=order_id,
-            contact_id=order.contact_id,
-            token=token,
-        ),
-    )
+    await _record(session, staff, order, "note_added", at=now, token=token)
     return await get_order(session, order_id)
 
 
@@ -113,15 +93,27 @@ async def known_sources(session: AsyncSession) -> Sequence[str]:
     return await repository.sources(session)
 
 
-async def _writable(session: AsyncSession, staff: Staff, order_id: str, *, version: int | None) -> Order:
-    order = await repository.lock(session, order_id)
-    if order is None:
-        raise NotFound
-    if not staff.may_write:
-        raise Forbidden
-    if version is not None and version != order.version:
-        raise VersionMismatch
-    return order
+async def _record(
+    session: AsyncSession,
+    staff: Staff,
+    order: Order,
+    kind: str,
+    *,
+    at: datetime,
+    token: str | None = None,
+    data: dict[str, Any] | None = None,
+) -> None:
+    row = timeline.event(
+        kind,
+        tenant=staff.tenant,
+        at=at,
+        by=staff,
+        order_id=order.id,
+        contact_id=order.contact_id,
+        token=token,
+        data=data,
+    )
+    await timeline.record(session, row)
 
 
 def require_text(token: str, *, pointer: str = "/token") -> None:
