@@ -133,7 +133,7 @@ async def _require_none_older(vault: Vault, tenant: str, kind: Kind, version: in
     older = await rows_older(vault, tenant, kind, version)
     if older:
         where = ", ".join(f"{rows:,} in {table}" for table, rows in sorted(older.items()))
-        how = "larets keys rewrap" if kind == "kek" else "the re-indexing (docs/guide-keys.md)"
+        how = "larets keys rewrap" if kind == "kek" else "larets search reindex"
         raise KeyStepRefused(f"{tenant} still has rows under {kind} versions older than {version}: {where}; run {how}")
 
 

@@ -136,6 +136,17 @@ async def test_a_table_nobody_thought_of_stops_the_trim_too(vault: Vault, vault_
             await trim(vault, "demo", "kek")
 
 
+async def test_the_record_of_an_erasure_is_no_row_under_an_old_version(vault: Vault, vault_database: Database) -> None:
+    await rotate(vault, "demo", "kek")
+    with psycopg.connect(vault_database.superuser_url, autocommit=True) as connection:
+        connection.execute(
+            "INSERT INTO erasure (id, tenant_key, subject, groups, reason, requested_by, kek_version, index_version) "
+            "SELECT 'ers_' || repeat('0', 26), key, gen_random_uuid(), '{0}', 'withdrawn', 'stf_1', 1, 1 "
+            "FROM tenant WHERE id = 'demo'"
+        )
+    assert (await trim(vault, "demo", "kek")).after.oldest == 2
+
+
 async def test_without_a_rotation_there_is_nothing_to_trim(vault: Vault) -> None:
     with pytest.raises(KeyStepRefused, match="rotate before"):
         await trim(vault, "demo", "kek")
