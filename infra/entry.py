@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pulumi
 
+from infra.guard import check_cluster, uid_of
 from infra.lib.names import Stack
 from infra.lib.settings import load_settings
 from infra.programs import program
@@ -16,4 +17,5 @@ def run_stack(stack: Stack) -> None:
         SettingsInvalid, WrongCluster: before any resource is registered.
     """
     settings = load_settings(Path(pulumi.Config("larets").require("settings")))
+    check_cluster(settings, uid_of)
     program(stack, settings)()

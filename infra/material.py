@@ -91,9 +91,9 @@ def _private(settings: StackSettings) -> list[Material]:
         case "openbao":
             members = [f"key-service-{n}.key-service-members.{names.KEYS}.svc" for n in range(settings.keys.replicas)]
             found.append(Material("tls-key-service", "certificate", (key_service_host(settings), *members)))
-            found.append(Material("key-service-token", "given"))
+            found.append(Material("key-service-secret", "given"))
         case "external":
-            found += [Material("tls-key-service-crt", "given"), Material("key-service-token", "given")]
+            found += [Material("tls-key-service-crt", "given"), Material("key-service-secret", "given")]
     return found
 
 
@@ -125,7 +125,7 @@ def make(stack: Stack, settings: StackSettings, have: Mapping[str, str], *, now:
         if material.kind != "given":
             made |= _make(material, settings, known | made, now=now)
     absent = [one.name for one in missing(stack, settings, known | made)]
-    needed_now = [name for name in absent if name != "key-service-token"]  # comes when the key service is initialised
+    needed_now = [name for name in absent if name != "key-service-secret"]  # comes when the key service is initialised
     if needed_now:
         raise MaterialMissing(
             f"only you can give {', '.join(needed_now)}", hint="put it in with `larets env init`, which asks for it"

@@ -35,6 +35,7 @@ class VaultArgs:
     web: WorkloadSize
     worker: WorkloadSize
     storage_class: str
+    shared_storage_class: str
     pod_networks: tuple[str, ...]
     generation: int
 
@@ -46,9 +47,7 @@ class Vault(Component):
         super().__init__("Vault", "vault", place, after=after)
         own = labels("vault", contour=place.contour, data_class="personal")
         self.add(_peer(args.link, own))
-        if args.keys.kind == "local-keyring":
-            volume = claim("keyring", "1Gi", args.storage_class, own)
-            volume["metadata"]["namespace"] = VAULT
+        for volume in volumes(args, own):
             self.add(volume, holds_data=True)
         for workload in workloads(args):
             Workload(workload, place, after=after, parent=self)
@@ -61,8 +60,21 @@ def secrets(args: VaultArgs) -> tuple[SecretArgs, ...]:
         keys = {"passphrase": "{keyring-passphrase}", "keyring.json": "{keyring}"}
         return (SecretArgs("keyring", VAULT, "keys", keys),)
     authority = "{authority-crt}" if args.keys.kind == "openbao" else "{tls-key-service-crt}"
-    keys = {"token": "{key-service-token}", "ca.crt": authority}
+    keys = {"secret": "{key-service-secret}", "ca.crt": authority}
     return (SecretArgs("key-service-client", VAULT, "keys", keys),)
+
+
+def volumes(args: VaultArgs, own: dict[str, str]) -> list[Manifest]:
+    """The erasure journal is one file of all pods, outside the database and its backups."""
+    journal = claim("journal", "1Gi", args.shared_storage_class or args.storage_class, own)
+    if args.stage != "rehearsal":
+        journal["spec"]["accessModes"] = ["ReadWriteMany"]
+    found = [journal]
+    if args.keys.kind == "local-keyring":
+        found.append(claim("keyring", "1Gi", args.storage_class, own))
+    for volume in found:
+        volume["metadata"]["namespace"] = VAULT
+    return found
 
 
 def workloads(args: VaultArgs) -> tuple[WorkloadArgs, WorkloadArgs]:
@@ -102,6 +114,7 @@ def _environment(args: VaultArgs) -> dict[str, str]:
         "app_intake_url": args.link.url,
         "witness_public_key": args.link.public_key,
         "workers": "2",
+        "erasure_journal": f"{RUN}/journal/erasures.journal",
         "trusted_edge": ",".join(args.pod_networks),
     }
     values |= _key_environment(args)
@@ -125,7 +138,8 @@ def _key_environment(args: VaultArgs) -> dict[str, str]:
         "key_service": "transit",
         "transit_url": f"https://{args.key_service_host}:{args.keys.port}",
         "transit_mount": args.keys.mount,
-        "transit_token_file": f"{RUN}/key-service/token",
+        "transit_role": args.keys.role,
+        "transit_secret_file": f"{RUN}/key-service/secret",
         "transit_ca": f"{RUN}/key-service/ca.crt",
     }
 
@@ -137,6 +151,7 @@ def _mounts(args: VaultArgs) -> tuple[Mount, ...]:
         Mount("tls", f"{RUN}/tls", secret="tls-vault"),  # noqa: S106
         Mount("outbound", f"{RUN}/outbound", secret="tls-outbox"),  # noqa: S106
         Mount("peer", f"{RUN}/peer", config="peer"),
+        Mount("journal", f"{RUN}/journal", claim="journal"),
         temporary(),
     )
     if args.keys.kind == "local-keyring":

@@ -86,6 +86,9 @@ class Cluster(Part):
     identifier: Uid | Literal[""] = ""
     kubernetes: Annotated[str, _matching(re.compile(r"1\.\d{2}"), "a version such as 1.36")] = "1.36"
     storage_class: ObjectName | Literal[""] = ""
+    shared_storage_class: ObjectName | Literal[""] = Field(
+        "", description="volumes that pods of several nodes write to (the erasure journal); empty: storage_class"
+    )
     load_balancer_class: str = ""
     pod_networks: tuple[Network, ...] = Field((), description="of this cluster's pods: whence the edge calls the vault")
     egress_addresses: tuple[Network, ...] = ()
@@ -146,7 +149,8 @@ class Keys(Part):
     host: Host | Literal[""] = ""
     addresses: tuple[Network, ...] = ()
     port: Port = 8200
-    mount: str = "transit"
+    mount: str = "larets"
+    role: str = Field("larets-vault", description="role id by which the vault signs in (AppRole)")
     seal: Literal["shamir", "pkcs11", "transit"] = "shamir"
     local_keyring: Literal["refused", "accepted"] = "refused"
 

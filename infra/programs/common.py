@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
 import pulumi
 import pulumi_kubernetes as kubernetes
 
+from infra.clouds.existing import existing
+from infra.clouds.handle import ClusterHandle
 from infra.components import database
 from infra.components.certificates import CertificateArgs, CertificateSet
 from infra.components.database import Database, DatabaseArgs
@@ -16,6 +17,7 @@ from infra.components.network import Network, NetworkArgs
 from infra.components.objects import Place
 from infra.components.secrets import SecretArgs, SecretSet
 from infra.contract import Facts, accepted
+from infra.errors import SettingsInvalid
 from infra.lib import names, postgres
 from infra.lib.names import DATA, EDGE, DataClass
 from infra.lib.settings import StackSettings
@@ -24,18 +26,27 @@ from infra.paths import paths
 from infra.values import Values
 
 
-def open_place(settings: StackSettings) -> Place:
-    """An explicit provider on exactly one cluster; it never looks at the surroundings."""
-    cluster = settings.cluster
+def open_place(settings: StackSettings, handle: ClusterHandle | None = None) -> Place:
+    """An explicit provider on exactly one cluster; it never looks at the surroundings.
+
+    Raises:
+        SettingsInvalid: the platform has made the cluster, and nobody has written down yet how it is reached.
+    """
+    found = handle or existing(settings)
+    if handle is None and not (settings.cluster.context and settings.cluster.kubeconfig):
+        raise SettingsInvalid(
+            "cluster.kubeconfig and cluster.context are needed now: the platform stack has made the cluster",
+            hint="write its kubeconfig to a file, name it in the settings, and add cluster.identifier",
+        )
     provider = kubernetes.Provider(
         "cluster",
-        kubeconfig=str(Path(settings.folder, cluster.kubeconfig).absolute()),
-        context=cluster.context,
-        cluster_identifier=cluster.identifier,
+        kubeconfig=found.kubeconfig,
+        context=found.context,
+        cluster_identifier=found.identifier,
         enable_server_side_apply=True,
         enable_patch_force=False,
         suppress_helm_hook_warnings=True,
-        opts=pulumi.ResourceOptions(),
+        opts=pulumi.ResourceOptions(depends_on=list(found.made)),
     )
     return Place(settings.contour, provider, settings.protect_data)
 

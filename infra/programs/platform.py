@@ -2,6 +2,7 @@
 
 import pulumi
 
+from infra.clouds.choose import handle_of
 from infra.components.access import Access, AccessArgs
 from infra.components.admission import Admission, AdmissionArgs
 from infra.components.namespace import Namespace, NamespaceArgs
@@ -13,7 +14,8 @@ from infra.values import Values
 
 def build(settings: StackSettings, values: Values) -> None:
     del values  # a platform holds no secret
-    place = open_place(settings)
+    handle = handle_of(settings)
+    place = open_place(settings, handle)
     inside = NAMESPACES[settings.contour]
     admission = Admission(AdmissionArgs(settings.images.registries, tuple(inside)), place)
     namespaces = [
@@ -27,3 +29,6 @@ def build(settings: StackSettings, values: Values) -> None:
     access = AccessArgs(settings.access.operators, settings.access.officers, tuple(inside))
     Access(access, place, after=namespaces)
     pulumi.export("namespaces", sorted(inside))
+    if settings.cluster.adapter != "kubeconfig":
+        pulumi.export("kubeconfig", handle.kubeconfig)
+        pulumi.export("context", handle.context)

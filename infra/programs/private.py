@@ -38,6 +38,7 @@ def build(settings: StackSettings, values: Values) -> None:
         web=settings.sizes.web,
         worker=settings.sizes.worker,
         storage_class=settings.cluster.storage_class,
+        shared_storage_class=settings.cluster.shared_storage_class,
         pod_networks=settings.cluster.pod_networks,
         generation=settings.secrets.generation,
     )
