@@ -98,7 +98,7 @@ def subject(
 
     looks = _run(act)
     if as_json:
-        emit({"subject": who, "looks": [asdict(look) for look in looks]})
+        emit({"subject": who, "looks": [asdict(look) | {"at": look.at.isoformat()} for look in looks]})
         return
     for look in looks:
         who_did = f"{look.who} ({look.alias})" if look.alias else look.who
