@@ -17,13 +17,14 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from pii_vault.files.choose import FileSettings
 from pii_vault.keys.settings import KeySettings
 
 Environment = Literal["dev", "test", "staging", "production"]
 LOCAL: tuple[Environment, ...] = ("dev", "test")
 
 
-class VaultSettings(KeySettings):
+class VaultSettings(KeySettings, FileSettings):
     """`LARETS_ENV` and `LARETS_VAULT_*`. Nothing secret has a default, and neither has the environment.
 
     A setting may also be a file of its name (`larets_vault_database_url`) in the folder `LARETS_SECRETS_DIR` names:
@@ -46,6 +47,8 @@ class VaultSettings(KeySettings):
     public_ca: Path
     # Networks of the edge before the browser listener, by commas: only their last X-Forwarded-For hop is believed.
     trusted_edge: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    # Networks inside that the relay may call, such as that of the mail server; all other private addresses are refused.
+    relay_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     workers: int = Field(default=1, ge=1, le=64)
     policies_dir: Path = Path("policies")
     app_intake_url: str
@@ -85,16 +88,16 @@ class VaultSettings(KeySettings):
         """The browser-facing origins this process serves, by part."""
         return {"vault": self.vault_origin, "console": self.console_origin, "hooks": self.hooks_origin}
 
-    @field_validator("trusted_edge", mode="before")
+    @field_validator("trusted_edge", "relay_networks", mode="before")
     @classmethod
     def _read_networks(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
-    @field_validator("trusted_edge")
+    @field_validator("trusted_edge", "relay_networks")
     @classmethod
     def _refuse_everybody(cls, value: tuple[IPv4Network | IPv6Network, ...]) -> tuple[IPv4Network | IPv6Network, ...]:
         if any(network.prefixlen == 0 for network in value):
-            message = "a network of all addresses would let anybody choose their own"
+            message = "a network of all addresses would mean everybody: name those that are meant"
             raise ValueError(message)
         return value
 
@@ -105,6 +108,9 @@ class VaultSettings(KeySettings):
             lacking.append("erasure_journal")  # there is no keyring beside which it could lie
         if lacking:
             message = f"{', '.join(lacking)} must be set for the key service {self.key_service}"
+            raise ValueError(message)
+        if lacking_files := self.lacking_files():
+            message = f"{', '.join(lacking_files)} must be set for files={self.files}"
             raise ValueError(message)
         if self.is_local:
             return self

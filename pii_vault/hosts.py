@@ -20,18 +20,25 @@ from pii_vault.config import VaultSettings
 from pii_vault.console.endpoints import build_console
 from pii_vault.edge import BehindEdge
 from pii_vault.errors import MisdirectedRequest
+from pii_vault.files.choose import open_files
+from pii_vault.files.endpoints import build_files
 from pii_vault.gateway.endpoints import build_gateway
 from pii_vault.identity.endpoints import build_console_signin, build_identity, build_identity_service
 from pii_vault.identity.sessions import build_staff_sessions
 from pii_vault.keys.service import KeyService
 from pii_vault.problems import SafeErrors, install, problem
+from pii_vault.protocol import STREAMS
+from pii_vault.relay.budgets import load_relay_budgets
+from pii_vault.relay.endpoints import build_relay, build_reports
 from pii_vault.rights.caches import obeying
 from pii_vault.rights.gate import RestoreGate, watching
 from pii_vault.rights.journal import open_journal
 from pii_vault.services import Services
+from pii_vault.streams.endpoints import build_streams
 from pii_vault.web import BrowserGuard, build_site
 from pii_vault.widgets.endpoints import build_frames
 
+_STREAMS = tuple(path.decode() for path in STREAMS)
 Routes = Mapping[str, Callable[[Scope, Receive, Send], Awaitable[None]]]
 
 
@@ -51,22 +58,26 @@ class ByHost:
 
 
 class ByPath:
-    """The hot endpoints first, by exact path; everything else goes on to the application behind.
+    """The hot endpoints first, by exact path; then the streams, whose bodies have no limit of a megabyte; everything
+    else goes on to the application behind.
 
     What stands outermost on a listener also says what its protocol may answer without ASGI (`direct`).
     """
 
-    def __init__(self, hot: HotEndpoints, app: ASGIApp) -> None:
+    def __init__(self, hot: HotEndpoints, streams: ASGIApp, app: ASGIApp) -> None:
         self._hot: Routes = hot.routes
+        self._streams = streams
         self._app = app
         self.direct = hot.direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._hot.get(scope["path"])
-        if endpoint is None:
-            await self._app(scope, receive, send)
-        else:
+        if endpoint is not None:
             await endpoint(scope, receive, send)
+        elif scope["path"].startswith(_STREAMS):
+            await self._streams(scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
 
 
 @asynccontextmanager
@@ -99,23 +110,40 @@ async def applications(
         authenticator = Authenticator(vault, staff)
         hot = HotEndpoints(vault, authenticator)
         pages = build_service_pages(vault, authenticator, metrics_dir)
-        hooks = _app("Larets hooks", [build_health(vault), build_gateway(services)])
+        streams = [build_streams(vault, authenticator)]
+        files = await open_files(settings)
+        if files is not None:
+            stack.push_async_callback(files.close)
+            streams.append(build_files(vault, authenticator, files))
+        streaming = gate.before(_app("Larets streams", streams))
+        relay = build_relay(vault, authenticator, load_relay_budgets(settings.policies_dir / "relay.yaml"))
+        hooks = _app("Larets hooks", [build_health(vault), build_gateway(services), build_reports(vault)])
         # The servers run without a lifespan of their own: what the gateway does at the end is done here.
         await stack.enter_async_context(hooks.router.lifespan_context(hooks))
         yield [
-            SafeErrors(_browser(services, gate, hot, pages, hooks)),
-            _service(services, gate, hot, pages),
+            SafeErrors(_browser(services, gate, hot, streaming=streaming, pages=[pages], hooks=hooks)),
+            _service(services, gate, hot, streaming=streaming, pages=[pages, relay]),
         ]
 
 
-def _browser(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: APIRouter, hooks: ASGIApp) -> ASGIApp:
+def _browser(
+    services: Services,
+    gate: RestoreGate,
+    hot: HotEndpoints,
+    *,
+    streaming: ASGIApp,
+    pages: Sequence[APIRouter],
+    hooks: ASGIApp,
+) -> ASGIApp:
     origins = services.settings.origins
     health = build_health(services.vault)
-    vault = _app("Larets vault", [health, pages, build_identity(services), build_frames(services), build_site()])
+    vault = _app("Larets vault", [health, *pages, build_identity(services), build_frames(services), build_site()])
     console = _app("Larets console", [health, build_console_signin(services), build_console(services), build_site()])
     by_host = ByHost(
         {
-            origins["vault"]: ByPath(hot, gate.before(BrowserGuard(LimitedBodies(vault), origin=origins["vault"]))),
+            origins["vault"]: ByPath(
+                hot, streaming, gate.before(BrowserGuard(LimitedBodies(vault), origin=origins["vault"]))
+            ),
             origins["console"]: gate.before(BrowserGuard(LimitedBodies(console), origin=origins["console"])),
             origins["hooks"]: gate.before(LimitedBodies(hooks)),
         }
@@ -123,12 +151,14 @@ def _browser(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: AP
     return BehindEdge(by_host, trusted=services.settings.trusted_edge)
 
 
-def _service(services: Services, gate: RestoreGate, hot: HotEndpoints, pages: APIRouter) -> ASGIApp:
+def _service(
+    services: Services, gate: RestoreGate, hot: HotEndpoints, *, streaming: ASGIApp, pages: Sequence[APIRouter]
+) -> ASGIApp:
     app = _app(
         "Larets vault, service listener",
-        [build_health(services.vault, witness=True), pages, build_identity_service(services)],
+        [build_health(services.vault, witness=True), *pages, build_identity_service(services)],
     )
-    return ByPath(hot, SafeErrors(gate.before(LimitedBodies(app))))
+    return ByPath(hot, SafeErrors(streaming), SafeErrors(gate.before(LimitedBodies(app))))
 
 
 def _app(title: str, routers: Sequence[APIRouter]) -> FastAPI:

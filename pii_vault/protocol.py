@@ -7,7 +7,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 PEER: Final = "larets.peer"
 HEAD_BYTES: Final = 32 * 1024
-REQUEST_SECONDS: Final = 20.0  # from the first byte of a request to its last
+REQUEST_SECONDS: Final = 20.0  # from the first byte of a request to its last; of a stream, from one piece to the next
+STREAMS: Final = (b"/v1/files", b"/v1/tokenise:stream", b"/v1/reveal:stream")  # how their addresses begin
 
 
 class Peer(NamedTuple):
@@ -25,6 +26,7 @@ class LimitedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_done = False
         self._arriving = True
+        self._streaming = False
         self._arrival: asyncio.TimerHandle | None = None
         self._await_request()
 
@@ -39,6 +41,8 @@ class LimitedProtocol(HttpToolsProtocol):
         if not self._head_done and self._head_bytes > HEAD_BYTES:
             self.send_400_response("Request head too large.")
         if self._arriving:  # most requests come in one piece and need no timer
+            if self._streaming:
+                self._stop_waiting()
             self._await_request()
 
     def on_message_begin(self) -> None:
@@ -56,6 +60,7 @@ class LimitedProtocol(HttpToolsProtocol):
     def check_head(self) -> None:
         """The head is complete. Raises ValueError when it is too large: the parser stops, uvicorn answers 400."""
         self._head_done = True
+        self._streaming = self.url.startswith(STREAMS)
         if 0 < self._head_bytes <= HEAD_BYTES:  # 0: it began within the bytes of the request before
             return
         head = len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
@@ -72,7 +77,15 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def _await_request(self) -> None:
         if self._arrival is None:
-            self._arrival = self.loop.call_later(REQUEST_SECONDS, self.transport.close)
+            self._arrival = self.loop.call_later(REQUEST_SECONDS, self._too_slow)
+
+    def _too_slow(self) -> None:
+        """A sender whom we ourselves have stopped, because the database is slower than it, is not to blame."""
+        self._arrival = None
+        if self._streaming and self.flow.read_paused:
+            self._await_request()
+        else:
+            self.transport.close()
 
     def _stop_waiting(self) -> None:
         if self._arrival is not None:

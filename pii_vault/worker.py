@@ -29,11 +29,17 @@ from pii_vault.audit.witness import WitnessClient
 from pii_vault.breakglass.service import run_results
 from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import VaultError
+from pii_vault.files.choose import open_files
+from pii_vault.files.port import FileStore
+from pii_vault.files.remove import run_files
 from pii_vault.gateway.forward import Forwarder, forwarder_pool, intake_client
 from pii_vault.gateway.store import purge_deliveries
 from pii_vault.identity.housekeeping import purge_identity
 from pii_vault.identity.policy import IdentityPolicy
 from pii_vault.keys.service import KeyService
+from pii_vault.relay.addresses import Reach
+from pii_vault.relay.deliver import Sender, purge_dispatches
+from pii_vault.relay.outside import Outside
 from pii_vault.rights.caches import obeying
 from pii_vault.rights.duty import run_rights
 from pii_vault.rights.erase import Eraser
@@ -97,12 +103,16 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
         gate = await stack.enter_async_context(watching(vault, journal, replay=settings.erasure_replay))
         eraser = Eraser(vault, journal)
         rights = asyncio.create_task(_for_ever("erasures", lambda: run_rights(eraser, gate, pool)))
+        sender = Sender(vault, Outside(Reach(local=settings.is_local, networks=settings.relay_networks)))
+        relay = asyncio.create_task(_for_ever("relay", lambda: _after(gate, sender.run)))
+        files = await open_files(settings)
+        removals = asyncio.create_task(_for_ever("files", lambda: _remove_files(gate, pool, files)))
         forwarding = asyncio.create_task(_forward(forwarder, gate, stop))
         try:
             yield
         finally:
             stop.set()
-            duties = (checkpoints, alarms, results, purges, rights)
+            duties = (checkpoints, alarms, results, purges, rights, relay, removals)
             for task in duties:
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
@@ -119,6 +129,18 @@ async def _forward(forwarder: Forwarder, gate: RestoreGate, stop: asyncio.Event)
         await forwarder.run(stop)
 
 
+async def _after(gate: RestoreGate, run: Callable[[], Awaitable[None]]) -> None:
+    await gate.opened()
+    await run()
+
+
+async def _remove_files(gate: RestoreGate, pool: asyncpg.Pool, files: FileStore | None) -> None:
+    if files is None:
+        await asyncio.Event().wait()  # nothing is kept, nothing has to go
+    else:
+        await _after(gate, lambda: run_files(pool, files))
+
+
 async def _for_ever(duty: str, run: Callable[[], Awaitable[None]]) -> None:
     """A duty that fails must not take the others with it."""
     while True:
@@ -133,6 +155,7 @@ async def _purge(pool: asyncpg.Pool) -> None:
     while True:
         await store.purge_expired(pool)
         await purge_deliveries(pool)
+        await purge_dispatches(pool)
         await purge_identity(pool, policy=IdentityPolicy(), now=utc_now())
         await asyncio.sleep(PURGE_SECONDS)
 

@@ -1,31 +1,47 @@
 """Files that must go: those of an erased person, and those that no row knows."""
 
-from collections.abc import Sequence
+import asyncio
+import time
 from datetime import datetime, timedelta
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 
+from pii_vault import store
 from pii_vault.files.port import FileStore
-from pii_vault.files.rows import DELETE, files_of_subject, known_names
+from pii_vault.files.rows import ORDERED, REMOVED, known_names
+from pii_vault.vault import utc_now
 
 UNKNOWN_FOR: Final = timedelta(days=1)  # an upload of 2 GiB is long over by then
+SWEEP_SECONDS: Final = 3600.0
+STEP_SECONDS: Final = 1.0
 _BATCH: Final = 500
 
 
-async def remove_files(
-    connection: Any, files: FileStore, *, tenant_key: int, subject: bytes, groups: Sequence[int]
-) -> int:
-    """Deletes a person's files of these retention groups, first from the store, then their rows; gives how many.
+async def run_files(pool: asyncpg.Pool, files: FileStore) -> None:
+    """The private worker's part, until it is cancelled; several processes may do it at once."""
+    swept = -SWEEP_SECONDS
+    while True:
+        await remove_ordered(pool, files)
+        if time.monotonic() - swept >= SWEEP_SECONDS:
+            await sweep(pool, files, now=utc_now())
+            swept = time.monotonic()
+        await asyncio.sleep(STEP_SECONDS)
 
-    May be called again after it was broken off. Raises FileStoreUnavailable.
+
+async def remove_ordered(pool: asyncpg.Pool, files: FileStore) -> int:
+    """Deletes the bytes of erased persons' files; gives how many. May be broken off and done again.
+
+    Raises StoreUnavailable, FileStoreUnavailable.
     """
-    found = await files_of_subject(connection, tenant_key=tenant_key, subject=subject, groups=groups)
-    for name in found.values():
-        await files.delete(name)
-    await connection.execute(DELETE, list(found.values()))
-    return len(found)
+    removed = 0
+    while names := [row[0] for row in await store.fetch(pool, ORDERED)]:
+        for name in names:
+            await files.delete(name)
+        await store.fetch(pool, REMOVED, names)
+        removed += len(names)
+    return removed
 
 
 async def sweep(pool: asyncpg.Pool, files: FileStore, *, now: datetime) -> int:
@@ -33,9 +49,8 @@ async def sweep(pool: asyncpg.Pool, files: FileStore, *, now: datetime) -> int:
 
     Raises StoreUnavailable, FileStoreUnavailable.
     """
-    names = [name async for name in files.names(before=now - UNKNOWN_FOR)]
+    remaining = iter([name async for name in files.names(before=now - UNKNOWN_FOR)])
     removed = 0
-    remaining = iter(names)
     while batch := list(islice(remaining, _BATCH)):
         known = await known_names(pool, batch)
         for name in batch:

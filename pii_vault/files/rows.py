@@ -1,7 +1,7 @@
 """The rows of files: which bytes of the store belong to which token."""
 
 from collections.abc import Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import asyncpg
 
@@ -16,10 +16,16 @@ FROM pii_file f JOIN pii_value v ON v.token = f.token
 WHERE f.token = $1 AND f.tenant_key = $2
 """
 KNOWN: Final = "SELECT name FROM pii_file WHERE name = ANY($1::text[])"
-OF_SUBJECT: Final = """
-SELECT token, name FROM pii_file WHERE subject = $1 AND tenant_key = $2 AND retention = ANY($3::smallint[])
+# In the transaction that destroys the person's keys; the bytes follow as soon as it is committed.
+SHRED: Final = """
+WITH gone AS (
+    DELETE FROM pii_file WHERE subject = $1 AND tenant_key = $2 AND retention = ANY($3::smallint[]) RETURNING name
+)
+INSERT INTO file_removal (name, erasure) SELECT name, $4 FROM gone
 """
-DELETE: Final = "DELETE FROM pii_file WHERE name = ANY($1::text[])"
+ORDERED: Final = "SELECT name FROM file_removal ORDER BY ordered LIMIT 200"
+REMOVED: Final = "DELETE FROM file_removal WHERE name = ANY($1::text[])"
+ARE_LEFT: Final = "SELECT EXISTS (SELECT FROM file_removal WHERE erasure = $1)"
 
 
 class FileRow(NamedTuple):
@@ -39,11 +45,3 @@ async def fetch_file(pool: asyncpg.Pool, tenant_key: int, token: bytes) -> FileR
 async def known_names(pool: asyncpg.Pool, names: Sequence[str]) -> set[str]:
     rows = await store.fetch(pool, KNOWN, list(names))
     return {row[0] for row in rows}
-
-
-async def files_of_subject(
-    connection: Any, *, tenant_key: int, subject: bytes, groups: Sequence[int]
-) -> dict[bytes, str]:
-    """Token → name of each file of these retention groups."""
-    rows = await connection.fetch(OF_SUBJECT, subject, tenant_key, list(groups))
-    return {row[0]: row[1] for row in rows}

@@ -106,3 +106,10 @@ class Sender:
             counts={outcome.state: dict.fromkeys(template.classes if template else (), 1)},
             subjects=[dispatch.subject],
         )
+
+
+async def purge_dispatches(pool: asyncpg.Pool) -> None:
+    """Forgets what was finished long ago. For the worker, now and then."""
+    for statement in sql.PURGE:
+        async with store.connection(pool) as connection:
+            await connection.execute(statement)

@@ -17,6 +17,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
 from pii_vault.core.tokens import new_id
 from pii_vault.errors import VaultError
+from pii_vault.files.rows import ARE_LEFT as FILES_ARE_LEFT
 from pii_vault.operations.access import Counts, new_entry
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, ERASED
 from pii_vault.rights import store as sql
@@ -191,8 +192,10 @@ class Eraser:
         return True
 
     async def _live(self, erasure: Erasure) -> bool:
-        """All workers have dropped the keys they held."""
+        """All workers have dropped the keys they held, and the bytes of the files are gone from their store."""
         if erasure.cache_order is None or not await obeyed(self._vault.pool, erasure.cache_order):
+            return False
+        if (await store.fetch(self._vault.pool, FILES_ARE_LEFT, erasure.id))[0][0]:
             return False
 
         async def apply(acquired: asyncpg.Connection) -> None:

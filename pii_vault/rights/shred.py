@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 
+from pii_vault.files.rows import SHRED as SHRED_FILES
 from pii_vault.operations.ciphers import BLOCKED, ERASED
 from pii_vault.rights import store as sql
 from pii_vault.rights.caches import order_drop
@@ -41,6 +42,7 @@ async def shred(vault: Vault, acquired: asyncpg.Connection, erasure: Erasure, li
     kept = [row for row in counted if row["retention"] not in groups]
     plan = await plan_on(vault, acquired, tenant=erasure.tenant, tenant_key=erasure.tenant_key, subject=erasure.subject)
     keys = [row["kek_version"] for row in await acquired.fetch(sql.KEYS, *person) if row["retention"] in groups]
+    await acquired.execute(SHRED_FILES, *person, groups, erasure.id)
     await acquired.execute(sql.SHRED_KEYS, *person, groups)
     await acquired.execute(sql.SHRED_VALUES, *person, groups)
     for statement in (sql.SHRED_HINTS, sql.SHRED_CONTACT_DIGESTS, sql.SHRED_RECIPIENT_DIGESTS, sql.NO_CONSENTS):

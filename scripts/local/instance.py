@@ -175,6 +175,8 @@ class Instance:
             "public_ca": public / "ca.crt",
             "keyring_path": self.keyring,
             "keyring_passphrase_file": self.keyring_passphrase,
+            "files": "folder",
+            "files_folder": self.data("private") / "files",
             "workers": self.vault_workers,
             "policies_dir": ROOT / "policies",
             "app_intake_url": f"https://127.0.0.1:{self.ports.target('intake')}",

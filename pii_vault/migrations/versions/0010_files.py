@@ -13,7 +13,7 @@ depends_on = None
 
 RUNTIME = "larets_vault"
 
-TABLE = """
+TABLES = """
 CREATE TABLE pii_file (
     token uuid PRIMARY KEY,
     subject uuid NOT NULL,
@@ -22,6 +22,12 @@ CREATE TABLE pii_file (
     name text NOT NULL UNIQUE CHECK (name ~ '^[0-9a-f]{32}$'),
     sealed bytea NOT NULL,
     created timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX pii_file_subject ON pii_file (subject);
+CREATE TABLE file_removal (
+    name text PRIMARY KEY,
+    erasure text NOT NULL,
+    ordered timestamptz NOT NULL DEFAULT now()
 )
 """
 
@@ -29,17 +35,18 @@ COMMENTS = {
     "pii_file.name": "of the sealed bytes in the store of files; random, says nothing",
     "pii_file.sealed": "the file's own key and its size, under the DEK of (subject, retention); without it the bytes "
     "in the store open no more",
+    "file_removal.name": "bytes in the store that must go; their key is destroyed already",
 }
 
 
 def upgrade() -> None:
-    op.execute(TABLE)
-    op.execute("CREATE INDEX pii_file_subject ON pii_file (subject)")
+    for statement in TABLES.split(";\n"):
+        op.execute(statement)
     for column, comment in COMMENTS.items():
         quoted = comment.replace("'", "''")
         op.execute(f"COMMENT ON COLUMN {column} IS '{quoted}'")
-    op.execute(f"GRANT SELECT, INSERT, DELETE ON pii_file TO {RUNTIME}")
+    op.execute(f"GRANT SELECT, INSERT, DELETE ON pii_file, file_removal TO {RUNTIME}")
 
 
 def downgrade() -> None:
-    op.execute("DROP TABLE pii_file")
+    op.execute("DROP TABLE file_removal, pii_file")

@@ -19,7 +19,8 @@ from pii_vault.errors import Unauthenticated
 from pii_vault.files.endpoints import build_files
 from pii_vault.files.keep import keep_file
 from pii_vault.files.local import LocalFileStore
-from pii_vault.files.remove import remove_files, sweep
+from pii_vault.files.remove import remove_ordered, sweep
+from pii_vault.files.rows import ARE_LEFT, SHRED
 from pii_vault.operations.reveal import reveal
 from pii_vault.problems import install
 from pii_vault.vault import Vault, utc_now
@@ -226,19 +227,22 @@ async def test_the_sweep_takes_what_no_row_knows_and_nothing_else(
     assert (await api.get(f"/v1/files/{kept['token']}", headers=PURPOSE)).content == CONTENT
 
 
-async def test_a_persons_files_go_with_their_rows(
+async def test_an_erased_persons_files_go_and_nobody_elses(
     api: httpx.AsyncClient, vault: Vault, files: LocalFileStore, tmp_path: Path, vault_database: Database
 ) -> None:
     kept = await keep(api)
     await keep(api, subject=kept["subject"])
-    (subject, tenant_key) = rows(vault_database, "SELECT DISTINCT subject, tenant_key FROM pii_file")[0]
+    other = await keep(api)
+    found = rows(vault_database, "SELECT subject, tenant_key FROM pii_file ORDER BY created")[0]
     async with vault.pool.acquire() as connection:
-        place: Any = {"tenant_key": tenant_key, "subject": subject.bytes, "groups": [0]}  # type: ignore[attr-defined]
-        assert await remove_files(connection, files, **place) == 2
-        assert await remove_files(connection, files, **place) == 0
-    assert [path for path in (tmp_path / "files").rglob("*") if path.is_file()] == []
-    answer = await api.get(f"/v1/files/{kept['token']}", headers=PURPOSE)
-    assert answer.status_code == 404
+        await connection.execute(SHRED, found[0].bytes, found[1], [0], "ers_1")  # type: ignore[attr-defined]
+    assert rows(vault_database, ARE_LEFT.replace("$1", "%s"), "ers_1") == [(True,)]
+    assert await remove_ordered(vault.pool, files) == 2
+    assert await remove_ordered(vault.pool, files) == 0
+    assert rows(vault_database, ARE_LEFT.replace("$1", "%s"), "ers_1") == [(False,)]
+    assert len([path for path in (tmp_path / "files").rglob("*") if path.is_file()]) == 1
+    assert (await api.get(f"/v1/files/{kept['token']}", headers=PURPOSE)).status_code == 404
+    assert (await api.get(f"/v1/files/{other['token']}", headers=PURPOSE)).content == CONTENT
 
 
 async def test_a_large_file_needs_no_large_memory(api: httpx.AsyncClient) -> None:
