@@ -46,7 +46,7 @@ def build_streams(vault: Vault, authenticator: Authenticator) -> APIRouter:
         classes = frozenset(filter(None, deterministic.split(",")))
         if not all(class_id in vault.classes and vault.classes.get(class_id).indexed for class_id in classes):
             raise BadColumns("deterministic: name classes that have an index.")
-        job = Job(vault, caller.principal, key=idempotency_key, deterministic=classes)
+        job = Job(vault, caller.principal, key=idempotency_key, deterministic=classes, registered=caller.purposes)
         if columns is None:
             if _kind(request) != _NDJSON:
                 raise BadColumns

@@ -31,6 +31,7 @@ class Job:
     rows: int = 0
     errors: int = 0
     deterministic: frozenset[str] = field(default_factory=frozenset)  # classes
+    registered: frozenset[str] | None = None  # purposes the caller is registered for; None for all
 
     async def tokenised(self, number: int, items: Sequence[TokeniseItem]) -> list[TokeniseResult]:
         """Raises what tokenise raises, after some patience."""
@@ -38,7 +39,14 @@ class Job:
             return []
         key = None if self.key is None else f"{self.key}.{number}"
         return await patiently(
-            lambda: tokenise(self.vault, self.principal, items, request_id=new_request_id(), idempotency_key=key)
+            lambda: tokenise(
+                self.vault,
+                self.principal,
+                items,
+                request_id=new_request_id(),
+                idempotency_key=key,
+                purposes=self.registered,
+            )
         )
 
     def told(self, rows: Sequence[Out]) -> Sequence[Out]:
