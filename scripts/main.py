@@ -24,6 +24,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "leakcheck": ("scripts.leakcheck.command", "plant canary persons and scan everything public"),
     "bench": ("scripts.bench.command", "measure speed against the bare database and cipher"),
     "classify": ("scripts.classify", "find personal data in notes, chats and transcripts"),
+    "relay": ("scripts.relay", "what a shop may send outside, and what became of it"),
     "rows": ("scripts.rows", "files of rows: values to tokens and back"),
     "audit": ("scripts.audit", "the audit log: verify, export, who looked, go on after a restore"),
     "search": ("scripts.search", "indexes by parts of values: plan, re-index"),
