@@ -1,5 +1,6 @@
-"""natasha's recogniser of persons: half a second per thousand short texts, and 190 megabytes that are loaded once."""
+"""natasha's recogniser of persons: two milliseconds for a short text, and 190 megabytes that are loaded once."""
 
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -10,6 +11,9 @@ class Recogniser:
     """Finds persons as a model trained on news sees them. Slow to make, so make one per process."""
 
     def __init__(self) -> None:
+        # Before numpy is imported: for products this small its threads only wait for one another, five times as long.
+        for library in ("OPENBLAS", "OMP", "MKL"):
+            os.environ[f"{library}_NUM_THREADS"] = "1"
         from natasha import Doc, NewsEmbedding, NewsNERTagger, Segmenter  # noqa: PLC0415  heavy: only on use
 
         self._doc: Callable[[str], Any] = Doc
