@@ -133,6 +133,7 @@ class HotEndpoints:
             class_id=request.class_id,
             value=request.value,
             request_id=request_id,
+            match=request.match,
         )
         return SearchAnswer(found), 1
 

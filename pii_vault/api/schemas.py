@@ -1,7 +1,7 @@
 """Requests and answers of the hot endpoints, decoded by msgspec: unknown fields are refused."""
 
 import re
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import msgspec
 
@@ -36,9 +36,10 @@ class SearchRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"class_i
     purpose: str
     class_id: str
     value: str
+    match: Literal["exact", "last4", "domain", "prefix"] = "exact"
 
     def __repr__(self) -> str:
-        return f"SearchRequest(class={self.class_id!r})"
+        return f"SearchRequest(class={self.class_id!r}, match={self.match!r})"
 
 
 class SearchAnswer(msgspec.Struct, gc=False):

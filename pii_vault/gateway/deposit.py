@@ -18,6 +18,7 @@ from pii_vault.gateway.parties import Parties, Party, Text, Value
 from pii_vault.gateway.store import ObjectState
 from pii_vault.keys.service import WrappedKey
 from pii_vault.operations.ciphers import Place, open_row
+from pii_vault.operations.parts import PartRow, insert_parts
 from pii_vault.vault import Vault
 
 PERSON_CLASSES: Final = ("name", "phone", "email", "address")
@@ -268,6 +269,13 @@ class Depositor:
         groups = {place[1] for place, _ in columns.keys} | {value.group for _, _, value, _ in columns.values}
         for group in sorted(groups):
             await store.insert_batch(self._acquired, self._batch(group, subjects=group == min(groups)))
+        parts = [
+            PartRow(bits, tenant_key, value.field_class.key, self._index_version, list(value.places))
+            for bits, _, value, _ in columns.values
+            if value.places
+        ]
+        if parts:
+            await insert_parts(self._acquired, parts)
         if columns.hints:
             subjects, others, classes = (list(column) for column in zip(*columns.hints, strict=True))
             await self._acquired.execute(store.INSERT_HINTS, tenant_key, subjects, others, classes)

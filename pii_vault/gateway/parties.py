@@ -11,6 +11,7 @@ from pii_vault.gateway.port import Draft, PersonDraft
 from pii_vault.keys.ready import FreshKey
 from pii_vault.keys.versions import IndexVersions
 from pii_vault.operations.ciphers import key_context
+from pii_vault.operations.parts import places_in
 from pii_vault.rights.retention import OTHER, STATUTORY
 from pii_vault.vault import Vault
 
@@ -31,6 +32,7 @@ class Value:
     normalised: str = field(repr=False)
     digests: tuple[bytes, ...] = field(repr=False)
     group: int = OTHER  # the retention group
+    places: Sequence[int] = field(default=(), repr=False)  # of its parts: see operations/parts.py
 
     @property
     def digest(self) -> bytes | None:
@@ -178,7 +180,8 @@ async def _value(vault: Vault, versions: IndexVersions, tenant: str, field_class
     digests: tuple[bytes, ...] = ()
     if field_class.indexed:
         digests = (await vault.index_keys.get(tenant, field_class.id, versions)).digests(normalised)
-    return Value(field_class, text, normalised, digests)
+    places = await places_in(vault, tenant, field_class, text, versions=versions)
+    return Value(field_class, text, normalised, digests, places=places)
 
 
 async def _text(vault: Vault, versions: IndexVersions, tenant: str, role: str, text: str | None) -> Text | None:

@@ -14,10 +14,13 @@ from pii_vault import store
 from pii_vault.core.blind_index import VersionedIndexer, part_place, part_text
 from pii_vault.core.classes import FieldClass
 from pii_vault.core.search_keys import KeyKind, search_keys
+from pii_vault.keys.versions import IndexVersions
 from pii_vault.operations.caches import TENANT_SECONDS
 
 if TYPE_CHECKING:
     import asyncpg
+
+    from pii_vault.vault import Vault
 
 FETCH_PLAN: Final = "SELECT class_key, kind, bits, old_bits FROM search_plan WHERE tenant_key = $1"
 
@@ -91,6 +94,18 @@ def places_to_search(
         for bits in dict.fromkeys((cut.bits, cut.old))
         if bits is not None
     ]
+
+
+async def places_in(
+    vault: "Vault", tenant: str, field_class: FieldClass, value: str, *, versions: IndexVersions
+) -> list[int]:
+    """`places_of` for one value, by the plan of its tenant. Raises InvalidValue, StoreUnavailable."""
+    tenant_key = await vault.tenants.key(tenant)
+    cuts = (await vault.search_plans.get(tenant_key)).get(field_class.key)
+    if not cuts:
+        return []
+    indexer = await vault.index_keys.get(tenant, field_class.id, versions)
+    return places_of(field_class, value, tenant_key=tenant_key, indexer=indexer, cuts=cuts)
 
 
 async def insert_parts(connection: "asyncpg.Connection", rows: Sequence[PartRow]) -> None:

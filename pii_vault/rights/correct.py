@@ -14,6 +14,7 @@ from pii_vault.core.tokens import parse_token
 from pii_vault.errors import UnknownToken
 from pii_vault.operations.access import new_entry
 from pii_vault.operations.ciphers import ERASED, load_ciphers
+from pii_vault.operations.parts import PartRow, insert_parts, places_in
 from pii_vault.rights import store as sql
 from pii_vault.rights.errors import SubjectErased
 from pii_vault.rights.officer import PURPOSE, lock_subject, require_right
@@ -44,7 +45,9 @@ async def correct(vault: Vault, principal: Principal, *, token: str, value: str,
         raise SubjectErased
     aad = value_aad(tenant_key=tenant_key, subject=subject, class_key=field_class.key, token=parsed.bits)
     sealed = seal(cipher, value.encode(), aad=aad)
-    indexer = await vault.index_keys.get(tenant, field_class.id) if field_class.indexed else None
+    versions = await vault.tenants.index_versions(tenant)
+    places = await places_in(vault, tenant, field_class, value, versions=versions)
+    indexer = await vault.index_keys.get(tenant, field_class.id, versions) if field_class.indexed else None
     digest, version = (indexer.digest(normal), indexer.version) if indexer is not None else (None, None)
 
     async def apply(acquired: asyncpg.Connection) -> None:
@@ -53,6 +56,8 @@ async def correct(vault: Vault, principal: Principal, *, token: str, value: str,
         changed = await acquired.execute(sql.CORRECT, parsed.bits, tenant_key, sealed, digest, version)
         if changed != "UPDATE 1":  # the group was shredded meanwhile
             raise SubjectErased
+        if places:  # what it was found by before is gone with the old ciphertext (0007_search.py)
+            await insert_parts(acquired, [PartRow(parsed.bits, tenant_key, field_class.key, versions.writes, places)])
 
     entry = new_entry(
         vault,

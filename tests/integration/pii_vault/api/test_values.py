@@ -85,6 +85,16 @@ def test_an_idempotency_key_repeats_the_answer(http: httpx.Client) -> None:
         ("/v1/search", '{"purpose":"support","class":"shoe","value":"x"}', (422, "unknown_class")),
         ("/v1/search", '{"purpose":"support","class":"phone","value":"КАНАРЕЙКА"}', (422, "invalid_value")),
         ("/v1/search", '{"purpose":"support","class":"address","value":"x"}', (422, "invalid_request")),
+        (
+            "/v1/search",
+            '{"purpose":"support","class":"phone","value":"4567","match":"last4"}',  # not switched on
+            (422, "invalid_request"),
+        ),
+        (
+            "/v1/search",
+            '{"purpose":"support","class":"phone","value":"4567","match":"КАНАРЕЙКА"}',
+            (422, "invalid_request"),
+        ),
     ],
 )
 def test_bad_requests_are_told_what_is_wrong_and_not_repeated(

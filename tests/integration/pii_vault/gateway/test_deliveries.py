@@ -16,7 +16,10 @@ from pii_vault.gateway.connections import connect
 from pii_vault.gateway.errors import BrokenPayload, TenantSuspended, WrongSignature
 from pii_vault.gateway.registry import CONNECTORS
 from pii_vault.keys.memory import MemoryKeyService
+from pii_vault.operations.parts import SearchPlans
+from pii_vault.operations.plan import switch
 from pii_vault.operations.reveal import reveal
+from pii_vault.operations.search import search
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.gateway.conftest import ConnectedShop, Forwarding
 from tests.support import woocommerce
@@ -362,3 +365,27 @@ async def test_without_its_policy_the_gateway_takes_nobody_in(
     assert rows(vault_database, "SELECT count(*) FROM pii_value") == [(0,)]
     recorded = rows(vault_database, "SELECT principal, verb, decision FROM audit_detail")
     assert recorded == [("gateway", verb, "forbidden")]
+
+
+async def test_what_an_order_brings_is_found_by_its_parts_where_the_shop_has_them_indexed(
+    vault: Vault, shop: ConnectedShop, vault_database: Database
+) -> None:
+    buyer = woocommerce.buyer(1)
+    await shop.send("order.created", woocommerce.order(101, buyer=buyer))
+    assert rows(vault_database, "SELECT count(*) FROM search_key") == [(0,)]
+    for class_id, kind in (("phone", "last4"), ("email", "domain")):
+        await switch(vault, shop.tenant, class_id, kind, on=True)  # type: ignore[arg-type]
+    vault.search_plans = SearchPlans(vault.pool)
+    other = woocommerce.buyer(2)
+    await shop.send("order.created", woocommerce.order(102, buyer=other))
+    found = await search(
+        vault,
+        program(tenant=shop.tenant),
+        purpose="support",
+        class_id="phone",
+        value=re.sub(r"\D", "", other.phone)[-4:],
+        request_id="r",
+        match="last4",
+    )
+    assert len(found) == 1
+    assert rows(vault_database, "SELECT class_key FROM search_key ORDER BY class_key") == [(2,), (3,)]

@@ -17,6 +17,7 @@ from pii_vault.operations.plan import plan, switch
 from pii_vault.operations.reindex import Reindexed, reindex
 from pii_vault.operations.search import MAX_FOUND_BY_PART, Match, search
 from pii_vault.operations.tokenise import tokenise
+from pii_vault.rights.correct import correct
 from pii_vault.vault import Vault
 from tests.support.postgres import Database
 from tests.support.vault import program, rows, staff
@@ -55,7 +56,7 @@ async def find(vault: Vault, class_id: str, value: str, match: Match | None = No
 
 async def index_all(vault: Vault, tenant: str = "demo") -> Reindexed:
     for class_id, kind in BY_PART.items():
-        await switch(vault, tenant, class_id, kind, on=True)  # type: ignore[arg-type]
+        await switch(vault, tenant, class_id, kind, on=True)
     vault.search_plans = SearchPlans(vault.pool)
     return await reindex(vault, tenant, load=1, settle=0)
 
@@ -304,3 +305,12 @@ async def test_writers_work_while_indexes_are_rebuilt(vault: Vault) -> None:
     _, subjects = await asyncio.gather(reindex(vault, "demo", load=1, settle=0, batch=2), writers())
     for number in (0, 19):
         assert subjects[number] in await find(vault, "phone", f"{number:04}")
+
+
+async def test_a_corrected_value_is_found_by_what_it_is_now(vault: Vault) -> None:
+    await index_all(vault)
+    items = [TokeniseItem(class_id="phone", value="+79161234567")]
+    [made] = await tokenise(vault, program(), items, request_id="r")
+    await correct(vault, staff("officer"), token=made.token or "", value="+79161239999", request_id="r")
+    assert await find(vault, "phone", "4567") == set()
+    assert await find(vault, "phone", "9999") == {made.subject}
