@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 
-from pii_vault.operations import tokenise as tokenising
 from pii_vault.operations.items import TokeniseItem
 from pii_vault.operations.tokenise import tokenise
+from pii_vault.operations.write import commit
 from tests.integration.pii_vault.rights.conftest import NAME, PHONE, Desk
 from tests.support.vault import program, rows
 
@@ -16,7 +16,6 @@ async def test_a_value_is_not_added_to_who_is_blocked_or_erased_meanwhile(
     desk: Desk, monkeypatch: pytest.MonkeyPatch, state: str, error: str
 ) -> None:
     person = await desk.take(phone=PHONE)
-    commit = tokenising.commit
     landed = False
 
     async def late(*arguments: Any) -> None:
@@ -27,7 +26,7 @@ async def test_a_value_is_not_added_to_who_is_blocked_or_erased_meanwhile(
             rows(desk.database, "UPDATE subject SET state = %s", state)
         await commit(*arguments)
 
-    monkeypatch.setattr(tokenising, "commit", late)
+    monkeypatch.setattr("pii_vault.operations.tokenise.commit", late)
     before = rows(desk.database, "SELECT count(*) FROM pii_value")
     [result] = await tokenise(
         desk.vault, program(), [TokeniseItem(class_id="name", value=NAME, subject=person.text)], request_id="r"
