@@ -159,6 +159,7 @@ SCENES: Final[dict[str, tuple[str | None, Scene]]] = {
     "crm-contact": ("sales", at("crm", "/contacts/@")),
     "crm-contact-new": ("sales", at("crm", "/contacts/new")),
     "crm-contact-wrong": ("sales", wrong_field),
+    "crm-shop": ("owner", at("crm", "/shop")),
     "crm-privacy": ("sales", at("crm", "/privacy")),
     "crm-not-found": ("sales", at("crm", "/orders/ord_none")),
     "vault-signin": (None, at("vault", "/identity/signin")),
