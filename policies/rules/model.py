@@ -1,7 +1,7 @@
 """What a rule looks at and what it answers. A value that is not known yet is neither good nor bad: it is unknown."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
 
@@ -59,13 +59,16 @@ class Resource:
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What a rule may know besides the resources. `whole`: they are all of a contour, so what is absent is missing."""
+    """What a rule may know besides the resources.
+
+    `whole`: they are all of a contour, so what is absent is missing. `keeps_data`: a rehearsal alone may lose its data.
+    """
 
     contour: str = "private"
     registries: tuple[str, ...] = ()
     whole: bool = True
     from_engine: bool = False
-    names: Mapping[str, str] = field(default_factory=dict)
+    keeps_data: bool = True
 
 
 def get(value: Any, *path: str | int) -> Any:

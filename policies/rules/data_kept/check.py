@@ -13,7 +13,7 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
     for resource in resources:
         if resource.kind not in KINDS and not str(resource).startswith(CLUSTER):
             continue
-        if resource.action in {"delete", "replace", "delete-replaced", "create-replacement"}:
+        if facts.keeps_data and resource.action in {"delete", "replace", "delete-replaced", "create-replacement"}:
             yield Breach(str(resource), Outcome.FAIL, f"the plan would {resource.action} it, and its data with it")
-        if facts.from_engine and resource.protect is False and resource.action != "delete":
+        if facts.keeps_data and facts.from_engine and resource.protect is False and resource.action != "delete":
             yield Breach(str(resource), Outcome.FAIL, "it is not protected")

@@ -71,11 +71,11 @@ def test_an_invalid_manifest_would_be_seen(validate: Any) -> None:
 def test_every_rule_holds(contour: Contour, variant: dict[str, Any], opened: Opened) -> None:
     own = opened(contour, **variant)
     resources = [
-        Resource(one.manifest, sealed=_sealed(one), provider=one.provider, protect=one.protect or not own.protect_data)
+        Resource(one.manifest, sealed=_sealed(one), provider=one.provider, protect=one.protect)
         for one in all_registered(own)
         if one.manifest is not None
     ]
-    found = judge(resources, Facts(contour, own.images.registries, from_engine=True))
+    found = judge(resources, Facts(contour, own.images.registries, from_engine=True, keeps_data=own.protect_data))
     assert [one.as_json() for one in found] == []
 
 
