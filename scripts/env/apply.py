@@ -14,6 +14,7 @@ from scripts.env.live import manifest_of
 from scripts.env.notary import Notary, Registration
 from scripts.env.plan import DELETES, REPAIR, SAME, Plan, PlannedStep, parted
 from scripts.env.planning import draft_plan
+from scripts.env.releases import keep
 from scripts.voice import say
 
 SHOWN = 20
@@ -53,6 +54,7 @@ def apply_plan(environment: Environment, approved: Plan, *, quiet: bool = False)
         "unchanged": sum(step.idle for step in approved.steps),
     }
     journal.add(answer)
+    keep(environment.contour, answer)
     return answer
 
 

@@ -24,6 +24,10 @@ VERBS: Final[dict[str, str]] = {
     "render": "the manifests, for GitOps and for readers; needs no cluster",
     "export": "this contour's signed contract, for the other contour's administrator",
     "accept": "accept the other contour's contract by its fingerprint",
+    "upgrade": "other images by digest, planned",
+    "rollback": "the previous release's images, planned",
+    "rotate": "new certificates, database passwords or state passphrase",
+    "doctor": "a bundle for support, without a single value",
     "unlock": "remove a lock that a killed command left",
     "destroy": "remove the contour, after naming what will be lost",
 }

@@ -1,6 +1,7 @@
 """Changes parts of a settings file and leaves its other lines, comments too, as the administrator wrote them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,18 @@ def set_lines(path: Path, parts: Mapping[str, Any]) -> None:
     try:
         load_settings(path)
     except Exception:
+        write_whole(path, before, mode=0o600)
+        raise
+
+
+@contextmanager
+def changed_settings(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Single keys of parts changed for good, unless what is done with them fails: then the file is as it was."""
+    before = path.read_text("utf-8")
+    set_lines(path, merged(path, changes))
+    try:
+        yield
+    except BaseException:
         write_whole(path, before, mode=0o600)
         raise
 

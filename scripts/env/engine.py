@@ -209,6 +209,13 @@ class Engine:
             said = ["config", "set", kind, f"{VALUES}{name}", "--stack", self.contour.stack]
             self.command.feed(said, str(self.folder), environment, value)
 
+    def change_passphrase(self, fresh: str) -> None:
+        """Encrypts configuration and state anew; the contour's passphrase file is the caller's to replace."""
+        workspace = self._stack().workspace
+        environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
+        said = ["stack", "change-secrets-provider", "passphrase", "--stack", self.contour.stack]
+        self.command.feed(said, str(self.folder), environment, fresh + "\n")
+
     def unprotect(self) -> None:
         """Lets a removal that was confirmed pass protected objects; what is to be kept in the cluster stays there."""
         with _explained():

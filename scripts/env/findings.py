@@ -1,12 +1,41 @@
-"""What the deployment rules have against a plan, each with its reason."""
+"""What the deployment rules have against a plan, each with its reason and what to do."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 from infra.lib.settings import StackSettings
-from scripts.env.notary import Registration
-from scripts.env.plan import Finding
+from policies.judge import judge, of_registration
+from policies.rules.model import Facts, Outcome, Resource
+from scripts.env.engine import Step
+from scripts.env.notary import KUBERNETES, Registration
+from scripts.env.plan import DELETES, Finding
+
+BLOCKING: Final = frozenset({"critical", "high"})
 
 
-def rule_findings(registered: Iterable[Registration], settings: StackSettings) -> list[Finding]:
-    del registered, settings
-    return []
+def rule_findings(
+    registrations: Mapping[str, Registration], steps: Iterable[Step], settings: StackSettings
+) -> list[Finding]:
+    """The worst first. What cannot be told before it is applied is a warning: nothing speaks against it yet."""
+    facts = Facts(settings.contour, settings.images.registries, from_engine=True, keeps_data=settings.protect_data)
+    found = judge(_resources(registrations, list(steps)), facts)
+    return [
+        Finding(
+            one.rule.id,
+            one.resource,
+            f"{one.reason}{' (cannot be told yet)' if one.outcome is Outcome.UNKNOWN else f'; {one.rule.told.fix}'}",
+            blocks=one.outcome is Outcome.FAIL and one.rule.told.severity in BLOCKING,
+        )
+        for one in found
+    ]
+
+
+def _resources(registrations: Mapping[str, Registration], steps: list[Step]) -> Iterator[Resource]:
+    actions = {step.urn: step.op for step in steps if step.op not in DELETES}
+    for urn, one in registrations.items():
+        if one.is_object:
+            action = actions.get(urn, "same")
+            yield of_registration(one.inputs, provider=one.provider, protect=one.protect, action=action)
+    for step in steps:
+        if step.op in DELETES and step.type.startswith(KUBERNETES):
+            yield of_registration(step.old, provider=None, protect=None, action=step.op)

@@ -35,6 +35,7 @@ class Registration:
     inputs: Mapping[str, Any]
     protect: bool
     custom: bool
+    provider: str = ""
 
     @property
     def is_object(self) -> bool:
@@ -88,7 +89,9 @@ class _Monitor:
             _own(request.object)
         held = json_format.MessageToDict(request.object)
         urn = _urn(request)
-        registration = Registration(urn, request.type, request.name, held, request.protect, request.custom)
+        registration = Registration(
+            urn, request.type, request.name, held, request.protect, request.custom, request.provider
+        )
         self._notary.admit(urn, registration)
         answer = self._monitor.RegisterResource(request)
         if answer.urn != urn:  # ours is only a guess of the engine's rule: never let them part unnoticed

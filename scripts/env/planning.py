@@ -1,6 +1,7 @@
 """How a plan is made: the engine's preview, each object beside the live one, the rules' and the server's word."""
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -35,11 +36,15 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
     steps: list[PlannedStep] = []
     findings: list[Finding] = []
     registered: dict[str, Registration] = {}
-    for engine in environment.engines:
-        if not quiet:
-            say(f"  {environment.contour.side}: previewing {engine.program.stack} …")
-        run = engine.preview(Notary(environment.key))
+    taken: list[Step] = []
+    engines = environment.engines
+    if not quiet:
+        say(f"  {environment.contour.side}: previewing {', '.join(engine.program.stack for engine in engines)} …")
+    with ThreadPoolExecutor(max_workers=len(engines)) as pool:
+        runs = list(pool.map(lambda engine: engine.preview(Notary(environment.key)), engines))
+    for engine, run in zip(engines, runs, strict=True):
         planned, refused = _steps(environment, engine, run)
+        taken += run.steps
         steps += planned
         findings += refused
         registered |= run.notary.registrations
@@ -50,7 +55,7 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
         cluster=str(environment.settings.cluster.identifier),
         release=environment.release,
         steps=tuple(steps),
-        findings=(*findings, *rule_findings(registered.values(), environment.settings)),
+        findings=(*findings, *rule_findings(registered, taken, environment.settings)),
         cost=cost_sheet(objects, environment.contour.folder / "prices.yaml"),
         provider=provider_kind(environment.contour),
         made=datetime.now(UTC).isoformat(timespec="seconds"),

@@ -144,7 +144,6 @@ def answers(plane: Plane, side: Side, kubeconfig: Path) -> dict[str, Any]:
         "certificates": {"kind": "issued"},
         "public_keys": {"audit" if side == "private" else "witness": f"rehearsal key of the {side} half"},
         "access": {"operators": [OPERATORS], "officers": [OFFICERS]},
-        "protect_data": False,
         "sizes": {"web": {"replicas": 1 if side == "private" else 2, "max_replicas": 1 if side == "private" else 3}},
     }
     if side == "private":

@@ -53,6 +53,7 @@ def describe(environment: Environment) -> dict[str, Any]:
         "provider": provider_kind(environment.contour),
         "workloads": dict(_workloads(environment)),
         "last": history[-1] if history else None,
+        "outputs": environment.engine(environment.contour.side).outputs(),
         "interrupted": Journal(environment.contour).interrupted(),
         "locks": [
             {"stack": lock.stack, "holder": lock.holder, "since": lock.since, "stale": lock.stale}

@@ -64,10 +64,14 @@ def wait_ready(cluster: Cluster, applied: Manifest, *, patience: float) -> Manif
     return live
 
 
-def wait_gone(cluster: Cluster, manifest: Manifest, *, patience: float) -> None:
-    """Raises NotReady when the object is still there after the time."""
+def wait_gone(cluster: Cluster, manifest: Manifest, uid: str, *, patience: float) -> None:
+    """Some objects are made anew at once by their controller: what counts is that this one is gone.
+
+    Raises:
+        NotReady: it is still there after the time.
+    """
     until = time.monotonic() + (patience or PATIENCE)
-    while cluster.read(manifest) is not None:
+    while (live := cluster.read(manifest)) is not None and live["metadata"]["uid"] == uid:
         if time.monotonic() > until:
             raise NotReady(f"{manifest['kind']} {manifest['metadata']['name']} is still there; a finalizer holds it?")
         time.sleep(EVERY)

@@ -128,8 +128,10 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Delete(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         known = plain(from_struct(request.old_inputs) or from_struct(request.properties))
         try:
-            self.cluster.delete(known)
-            wait_gone(self.cluster, known, patience=request.timeout)
+            live = self.cluster.read(known)
+            if live is not None:
+                self.cluster.delete(known)
+                wait_gone(self.cluster, known, live["metadata"]["uid"], patience=request.timeout)
         except KindUnknown:
             pass  # its CRD is gone, and so is it
         except (EnvProblem, NotReady) as error:

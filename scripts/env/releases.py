@@ -1,0 +1,83 @@
+"""What was applied, release by release: settings, images and the schema their code was made for. Rollback reads it."""
+
+import importlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Final
+
+import yaml
+
+from scripts.database import head_of, irreversible_steps
+from scripts.env.errors import EnvProblem
+from scripts.env.place import Contour, Side
+from scripts.local.files import write_whole
+
+_PACKAGES: Final[dict[Side, str]] = {"private": "pii_vault", "public": "app"}
+
+
+class NoWayBack(EnvProblem):
+    """Between the two releases the schema took a step that no code undoes; the older one would misread the data."""
+
+    hint = "restore the backup that was taken before it (`larets env restore`), or go on to a corrected release"
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """One applied release. `settings` is the file as it was, comments and all; it holds no secret."""
+
+    release: str
+    at: str
+    digest: str
+    schema: str
+    settings: str
+
+    @property
+    def images(self) -> Mapping[str, Any]:
+        images: Mapping[str, Any] = yaml.safe_load(self.settings)["images"]
+        return images
+
+
+def keep(contour: Contour, applied: Mapping[str, Any]) -> None:
+    """After an apply: its bundle, unless nothing but the cluster changed since the last one."""
+    settings = contour.settings.read_text("utf-8")
+    known = bundles(contour)
+    if known and known[-1].settings == settings and known[-1].release == applied["release"]:
+        return
+    bundle = Bundle(applied["release"], applied["at"], applied["digest"], schema_of(contour.side), settings)
+    folder = contour.folder / "releases"
+    folder.mkdir(exist_ok=True, mode=0o700)
+    write_whole(folder / f"{len(known):05}.json", json.dumps(asdict(bundle), ensure_ascii=False), mode=0o600)
+
+
+def bundles(contour: Contour) -> list[Bundle]:
+    """The oldest first."""
+    found = sorted((contour.folder / "releases").glob("*.json"))
+    return [Bundle(**json.loads(path.read_text("utf-8"))) for path in found]
+
+
+def previous(contour: Contour) -> Bundle:
+    """The last bundle that ran other images than now.
+
+    Raises:
+        EnvProblem: there is none.
+        NoWayBack: a migration in between cannot be undone.
+    """
+    known = bundles(contour)
+    now = yaml.safe_load(contour.settings.read_text("utf-8"))["images"]
+    for bundle in reversed(known):
+        if bundle.images != now:
+            steps = steps_without_return(contour.side, bundle.schema)
+            if steps:
+                raise NoWayBack(f"the migrations {', '.join(steps)} came after the release of {bundle.at}: no way back")
+            return bundle
+    raise EnvProblem("there is no earlier release to go back to", hint="`larets env status` shows what was applied")
+
+
+def schema_of(side: Side) -> str:
+    """The schema that this code was made for."""
+    return head_of(importlib.import_module(f"{_PACKAGES[side]}.migrations"))
+
+
+def steps_without_return(side: Side, since: str) -> list[str]:
+    return irreversible_steps(importlib.import_module(f"{_PACKAGES[side]}.migrations"), since)

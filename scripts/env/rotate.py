@@ -1,0 +1,78 @@
+"""New certificates, database passwords or state passphrase. The first two reach the pods by the next plan and apply."""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from infra import material
+from infra.material import Material
+from scripts.env.edit import merged, set_lines
+from scripts.env.environment import Environment
+from scripts.env.errors import EngineFailed
+from scripts.env.material import put
+from scripts.env.place import PASSPHRASE_BYTES
+from scripts.local.files import write_whole
+
+# A password that the database itself holds is changed by the migration Job of the next generation; the superuser's is
+# set once, when the volume is made, and cannot be changed from outside.
+PASSWORDS: Final = frozenset({"database-owner", "database-runtime"})
+
+
+def _certificate(one: Material) -> bool:
+    return one.kind == "certificate"
+
+
+def _password(one: Material) -> bool:
+    return one.name in PASSWORDS
+
+
+KINDS: Final[dict[str, Callable[[Material], bool]]] = {"certificates": _certificate, "passwords": _password}
+
+
+def remake(environment: Environment, kind: str) -> list[str]:
+    """New values of a kind, and a new generation, so that every pod that reads them is started anew."""
+    engine = environment.engine(environment.contour.side)
+    have = engine.values()
+    chosen = [one for one in material.needed(engine.program.stack, environment.settings) if KINDS[kind](one)]
+    kept = {name: value for name, value in have.items() if name not in {key for one in chosen for key in one.keys}}
+    made = material.make(engine.program.stack, environment.settings, kept, now=datetime.now(UTC))
+    put(engine, made)
+    path = environment.contour.settings
+    generation = environment.settings.secrets.generation + 1
+    set_lines(path, merged(path, {"secrets": {"generation": generation}}))
+    return sorted(made)
+
+
+def new_passphrase(environment: Environment) -> None:
+    """Every stack's secrets encrypted anew. A failure in between puts all of it back as it was.
+
+    Plans made before carry the old key and are refused from now on.
+    """
+    contour = environment.contour
+    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
+    kept = contour.folder / f"before-rotation-{stamp}"
+    kept.mkdir(mode=0o700)
+    for name in ("state", "stacks"):
+        if (contour.folder / name).exists():
+            shutil.copytree(contour.folder / name, kept / name)
+    shutil.copy2(contour.passphrase, kept / "passphrase")
+    fresh = secrets.token_urlsafe(PASSPHRASE_BYTES)
+    try:
+        for engine in environment.engines:
+            if engine.known:
+                engine.change_passphrase(fresh)
+    except EngineFailed:
+        for name in ("state", "stacks"):
+            if (kept / name).exists():
+                shutil.rmtree(contour.folder / name)
+                shutil.copytree(kept / name, contour.folder / name)
+        raise
+    write_whole(contour.passphrase, fresh + "\n", mode=0o600)
+    for engine in environment.engines:
+        engine.values()  # proves that the new one opens it, before the old copies go
+    shutil.rmtree(kept)
+    # The engine keeps copies of the state under the old passphrase: of no use, and not to be kept.
+    for old in ("backups", "history"):
+        shutil.rmtree(contour.state / ".pulumi" / old, ignore_errors=True)

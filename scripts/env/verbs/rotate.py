@@ -1,0 +1,38 @@
+"""`larets env rotate`: certificates, database passwords or the state's passphrase, made anew."""
+
+from typing import Annotated, Literal
+
+import typer
+
+from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.environment import open_environment
+from scripts.env.locks import refuse_locked
+from scripts.env.place import chosen
+from scripts.env.rotate import new_passphrase, remake
+from scripts.voice import emit, result, say
+
+cli = typer.Typer()
+
+
+@cli.command()
+@told
+def rotate(
+    contour: Which,
+    what: Annotated[Literal["certificates", "passwords", "passphrase"], typer.Argument(help="what is made anew")],
+    env: Name = "",
+    as_json: AsJson = False,
+) -> None:
+    """Certificates and passwords take effect with the next plan and apply, pod by pod, without a gap."""
+    environment = open_environment(chosen(env), contour)
+    refuse_locked(environment.engines)
+    if what == "passphrase":
+        new_passphrase(environment)
+        made = ["passphrase"]
+        say("larets: hint: keep a copy of the new passphrase where the state's backups are not; old plans are void")
+    else:
+        made = remake(environment, what)
+        say("larets: hint: `larets env plan`, read it, `larets env apply`")
+    if as_json:
+        emit({"rotated": what, "made": made})
+    else:
+        result(f"made anew: {', '.join(made)}")

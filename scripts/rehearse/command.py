@@ -1,0 +1,127 @@
+"""`larets rehearse`: both halves on two real control planes, from settings to removal, without internet or root.
+
+The last line on standard output is one JSON object: `rehearsal`, `provider` (genuine or stand-in), `checks` and
+`seconds`. Exit 0 when every check passes.
+"""
+
+import json
+import shutil
+import tempfile
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+import yaml
+
+from scripts.env.errors import EnvProblem
+from scripts.env.place import SIDES
+from scripts.rehearse.checks import (
+    applying,
+    bad_input,
+    changing,
+    drifting,
+    guarding,
+    linking,
+    network,
+    removing,
+    secrecy,
+)
+from scripts.rehearse.stage import CheckFailed, Stage, answers, staged
+from scripts.tools.build import make
+from scripts.tools.tool import ToolProblem
+from scripts.voice import fail, result, say
+
+TOOLS: Final = ("etcd", "kwok", "pulumi", "kubernetes", "nca")
+
+# In this order: each finds the environment as the one before left it.
+CHECKS: Final[dict[str, Callable[[Stage], Any]]] = {
+    "bad input is found before anything changes": bad_input.all_of,
+    "three stacks on two control planes, ready": applying.bring_up,
+    "contracts are accepted by fingerprint": linking.accepted_by_fingerprint,
+    "the plan is what is applied": applying.plan_is_applied,
+    "an empty change is quick": applying.quick_when_empty,
+    "drift in ten kinds of fields": drifting.ten_kinds,
+    "breaches are refused by the API server": guarding.breaches_refused,
+    "who may do what": guarding.rights_table,
+    "only the intended paths": network.only_intended_paths,
+    "upgrade and rollback": changing.upgrade_and_back,
+    "rotation of certificates, passwords, passphrase": changing.rotated,
+    "a bundle for support without values": changing.doctor_tells_no_value,
+    "a wrong cluster is refused": guarding.wrong_cluster,
+    "killed in the middle and resumed": applying.killed_and_resumed,
+    "no secret in clear": secrecy.no_secret_in_clear,
+    "destroy leaves nothing": removing.leaves_nothing,
+}
+
+cli = typer.Typer(rich_markup_mode=None, add_completion=False)
+
+
+@cli.command()
+def rehearse(
+    *,
+    keep: Annotated[bool, typer.Option("--keep", help="leave the rehearsal's files for a look")] = False,
+) -> None:
+    """Rehearse the deployment on this machine."""
+    began = time.monotonic()
+    try:
+        make(TOOLS)
+    except ToolProblem as problem:
+        fail(str(problem), hint=problem.hint)
+    folder = Path(tempfile.mkdtemp(prefix="larets-rehearsal-"))
+    verdicts: dict[str, str] = {}
+    provider, notes = "", {}
+    try:
+        with staged(folder) as stage:
+            _settle(stage)
+            for name, check in CHECKS.items():
+                verdicts[name] = _verdict(name, check, stage)
+            provider, notes = stage.provider, stage.notes
+    finally:
+        if keep:
+            say(f"  the rehearsal's files: {folder}")
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+    seconds = round(time.monotonic() - began, 1)
+    answer = {"rehearsal": "shallow", "provider": provider, "checks": verdicts, "seconds": seconds, **notes}
+    result(json.dumps(answer, ensure_ascii=False))
+    if set(verdicts.values()) != {"pass"}:
+        raise SystemExit(1)
+
+
+def _settle(stage: Stage) -> None:
+    """`larets env init` for both halves, and the provider plugin."""
+    from tests.rehearsal.provider.install import install  # noqa: PLC0415  the stand-in is the tests' property
+
+    for side in SIDES:
+        kubeconfig = stage.folder / f"{side}.kubeconfig"
+        kubeconfig.write_text(stage.planes[side].kubeconfig())
+        given = stage.folder / f"{side}.answers.yaml"
+        given.write_text(yaml.safe_dump(answers(stage.planes[side], side, kubeconfig)))
+        stage.must("init", side, "--answers", str(given))
+        stage.provider = install(stage.contour(side))
+    if stage.provider != "genuine":
+        say("  the genuine provider plugin is not here: a STAND-IN plays its part")
+
+
+def _verdict(name: str, check: Callable[[Stage], Any], stage: Stage) -> str:
+    began = time.monotonic()
+    try:
+        found = check(stage)
+    except CheckFailed as failed:
+        say(f"  FAIL {name}: {failed}")
+        return "fail"
+    except (EnvProblem, OSError, LookupError, ValueError, TypeError) as broken:
+        say(f"  FAIL {name}: {type(broken).__name__}: {broken}\n{traceback.format_exc(limit=-3)}")
+        return "fail"
+    say(f"  pass {name}, {time.monotonic() - began:.0f} s{_told(found)}")
+    return "pass"
+
+
+def _told(found: Any) -> str:
+    if not isinstance(found, dict):
+        return ""
+    text = json.dumps(found, ensure_ascii=False, default=str)
+    return f": {text}" if len(text) < 200 else ""  # noqa: PLR2004  a line, not a page
