@@ -1,6 +1,6 @@
 """OpenBao as the key service: TLS, three or five members that find one another, nothing of the chart's unsafe defaults.
 
-It starts sealed and empty; who initialises and unseals it is a matter of people (docs/deploy.md). Its members answer
+It starts sealed and empty; who initialises and unseals it is a matter of people. Its members answer
 their probes while sealed, so that they can be reached to be unsealed, and are taken out of service until then.
 """
 
