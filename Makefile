@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys tools bench fmt lint types lock leakcheck
+.PHONY: help up down reset logs status test unit test-keys tools bench fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -62,6 +62,10 @@ fmt: ## format the code
 lint: ## style, layering, and the project's own checks
 	@$(DEV)
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/lint-imports --no-logo
+
+manifests-check: ## checkov over everything the stacks render (sets up checkov once, into .tools)
+	@$(DEV)
+	@$(BIN)/python -m scripts.manifests
 
 types: ## strict types
 	@$(DEV)
