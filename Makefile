@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys tools bench fmt lint types lock leakcheck manifests-check
+.PHONY: help up down reset logs status test unit test-keys tools bench bench-rivals fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -54,6 +54,10 @@ tools: ## make Vault and SoftHSM2 for `make test-keys`, into .tools; some six mi
 bench: ## speed as ratios to the bare database and cipher, in one run
 	@$(DEV)
 	@$(BIN)/larets bench
+
+bench-rivals: ## the same beside the hand-rolled alternative: a transit engine and a table (needs `make tools`)
+	@$(DEV)
+	@$(BIN)/larets bench --rivals
 
 fmt: ## format the code
 	@$(DEV)

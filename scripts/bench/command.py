@@ -2,14 +2,16 @@
 
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Annotated, Final
 
 import typer
 
 from scripts.bench.client import built_client
 from scripts.bench.cpu import Meter
-from scripts.bench.figures import NAMES, Figure, table
+from scripts.bench.figures import NAMES, RIVAL_NAMES, Figure, table
 from scripts.bench.limits import open_limit
+from scripts.bench.rivals import Rival, open_rival, require_engine
 from scripts.bench.stage import Stage, open_stage
 from scripts.bench.vault_api import VaultBench
 from scripts.bench.webhook import webhook_to_card
@@ -26,18 +28,24 @@ def bench(
     as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
     only: Annotated[str | None, typer.Option(metavar="NAME", help="one figure, or those that begin so")] = None,
     seconds: Annotated[float, typer.Option(min=1, help="how long each figure is measured")] = DEFAULT_SECONDS,
+    rivals: Annotated[
+        bool, typer.Option("--rivals", help="beside the hand-rolled alternative; needs make tools")
+    ] = False,
     keep: Annotated[bool, typer.Option("--keep", help="leave the measured instance running")] = False,
 ) -> None:
     """Measure on an instance of its own, which is removed afterwards; exit 0 when every bar is cleared."""
-    wanted = [name for name in NAMES if only is None or name == only] or [
-        name for name in NAMES if only is not None and name.startswith(only)
+    names = RIVAL_NAMES if rivals else NAMES
+    wanted = [name for name in names if only is None or name == only] or [
+        name for name in names if only is not None and name.startswith(only)
     ]
     if not wanted:
-        fail(f"no figure is called {only}", hint=f"one of: {', '.join(NAMES)}")
+        fail(f"no figure is called {only}", hint=f"one of: {', '.join(names)}")
     built_client()
+    if rivals:
+        require_engine()
     say(f"load of the machine before: {os.getloadavg()[0]:.1f} on {os.cpu_count()} cores")
-    with open_stage(keep=keep) as stage:
-        figures = _measure(stage, wanted, seconds)
+    with open_stage(keep=keep) as stage, open_rival(stage.instance) if rivals else nullcontext() as rival:
+        figures = _measure(stage, wanted, seconds, rival)
     if as_json:
         emit([figure.for_programs() for figure in figures])
     else:
@@ -46,11 +54,12 @@ def bench(
         raise SystemExit(1)
 
 
-def _measure(stage: Stage, wanted: list[str], seconds: float) -> list[Figure]:
+def _measure(stage: Stage, wanted: list[str], seconds: float, rival: Rival | None) -> list[Figure]:
     with open_limit(stage.instance, stage.tenant) as limit:
-        api = VaultBench(stage, limit, Meter(stage.instance), seconds)
+        api = VaultBench(stage, limit, Meter(stage.instance), seconds, rival)
         ways: dict[str, Callable[[], Figure]] = {
             "reveal_1000_cold": lambda: api.reveal_cold(1000),
+            "retokenise_1000": lambda: api.retokenise(1000),
             "webhook_to_card": lambda: webhook_to_card(stage, seconds=seconds),
         }
         for size in (1, 100, 1000):

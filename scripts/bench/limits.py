@@ -1,9 +1,10 @@
 """The limit's processes, seen from the bench: as many as the vault has workers, driven side by side."""
 
 import json
+import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
@@ -82,19 +83,27 @@ def open_limit(instance: Instance, tenant: str) -> Iterator[Limit]:
         row = connection.execute("SELECT key FROM tenant WHERE id = %s", (tenant,)).fetchone()
     if row is None:
         raise InstanceProblem(f"no tenant {tenant}")
+    with open_processes("scripts.bench.bare", {"url": url, "tenant_key": row[0]}) as limit:
+        yield limit
+
+
+@contextmanager
+def open_processes(module: str, opening: dict[str, Any], *, secret: Mapping[str, str] | None = None) -> Iterator[Limit]:
+    """Processes of a module that understands the orders of `bare.py`. `secret` goes by the environment."""
     processes = [
         subprocess.Popen(
-            [sys.executable, "-m", "scripts.bench.bare"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
+            env={**os.environ, **(secret or {})},
         )
         for _ in range(PROCESSES)
     ]
     try:
         for process in processes:
-            _say(process, {"url": url, "tenant_key": row[0]})
+            _say(process, opening)
         yield Limit(processes)
     finally:
         for process in processes:

@@ -12,6 +12,7 @@ CLASSES: Final = ("name", "phone", "email", "address")  # all but the last are i
 INDEXED: Final = 3
 CLASS_KEYS: Final = (1, 2, 3, 4)
 PURPOSE: Final = "order_processing"
+KNOWN_SEED: Final = 5
 
 
 def values(count: int, *, seed: int) -> list[str]:
@@ -61,4 +62,18 @@ def tokenise_requests(count: int, *, batch: int, seed: int, headers: dict[str, s
 def reveal_requests(tokens: Sequence[str], *, batch: int, headers: dict[str, str]) -> list[bytes]:
     return [
         http_request("/v1/reveal", reveal_body(tokens[at : at + batch]), headers) for at in range(0, len(tokens), batch)
+    ]
+
+
+def retokenise_requests(count: int, *, batch: int, headers: dict[str, str]) -> list[bytes]:
+    """The same values each time, phones and email addresses, to be found again by deterministic tokens."""
+    drawn = [(CLASSES[at % 4], value) for at, value in enumerate(values(2 * count, seed=KNOWN_SEED))]
+    items = [
+        {"class": class_id, "value": value, "kind": "deterministic"}
+        for class_id, value in drawn
+        if class_id in ("phone", "email")
+    ]
+    return [
+        http_request("/v1/tokenise", json.dumps({"items": items[at : at + batch]}).encode(), headers)
+        for at in range(0, len(items), batch)
     ]

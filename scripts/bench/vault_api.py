@@ -9,13 +9,15 @@ from scripts.bench.client import Load, run_load
 from scripts.bench.cpu import Meter
 from scripts.bench.figures import Figure, Round, from_rounds
 from scripts.bench.limits import PROCESSES, Bare, Limit
-from scripts.bench.persons import reveal_requests, tokenise_requests
+from scripts.bench.persons import retokenise_requests, reveal_requests, tokenise_requests
+from scripts.bench.rivals import Rival
 from scripts.bench.stage import Stage
 from scripts.local.instance import InstanceProblem
 from scripts.voice import say
 
 ROUNDS: Final = 5
 WARM_VALUES: Final = 20_000
+KNOWN_VALUES: Final = 20_000
 COLD_VALUES: Final = 20_000  # a round; each key is met once
 # Connections by size of batch: enough that no worker waits for a client, few enough that latency means something.
 CONNECTIONS: Final = {1: 16, 100: 8, 1000: 4}
@@ -32,6 +34,7 @@ class VaultBench:
     limit: Limit
     meter: Meter
     seconds: float
+    rival: Rival | None = None
     _seed: int = 1000
     _warm: list[str] = field(default_factory=list)
     _limit_populated: bool = False
@@ -43,7 +46,25 @@ class VaultBench:
             lambda seconds: self._limit_writes(size, seconds),
             lambda seconds: self._load(self._tokenise_requests(size, seconds), size, seconds=seconds),
             size,
+            lambda rival, seconds: rival.write(size, count=_batches(size, seconds) // PROCESSES, seconds=seconds),
         )
+
+    def retokenise(self, size: int) -> Figure:
+        """Known values asked for by deterministic tokens. Its limit is the random path: new persons, as above."""
+        requests = retokenise_requests(KNOWN_VALUES, batch=size, headers=self.stage.headers)
+        self._load(requests, size)
+        return self._figure(
+            f"retokenise_{size}",
+            lambda seconds: self._random_path(size, seconds),
+            lambda seconds: self._load(requests, size, seconds=seconds, repeat=True),
+            size,
+        )
+
+    def _random_path(self, size: int, seconds: float) -> Bare:
+        before = self.meter.read()
+        seen = self._load(self._tokenise_requests(size, seconds), size, seconds=seconds)
+        spent = seen.processor_seconds + self.meter.read().since(before).vault
+        return Bare(size * seen.answers / seen.seconds, size * seen.answers, spent)
 
     def reveal(self, size: int) -> Figure:
         """Every worker holds every key."""
@@ -55,6 +76,7 @@ class VaultBench:
             lambda seconds: self._limit_fetches(size, seconds, cold=False),
             lambda seconds: self._load(requests, size, seconds=seconds, repeat=True),
             size,
+            lambda rival, seconds: rival.fetch(size, count=WARM_VALUES, seconds=seconds),
         )
 
     def reveal_cold(self, size: int) -> Figure:
@@ -72,7 +94,14 @@ class VaultBench:
             f"reveal_{size}_cold", lambda seconds: self._limit_fetches(size, seconds, cold=True), next_slice, size
         )
 
-    def _figure(self, name: str, limit: Callable[[float], Bare], load: Callable[[float], Load], size: int) -> Figure:
+    def _figure(
+        self,
+        name: str,
+        limit: Callable[[float], Bare],
+        load: Callable[[float], Load],
+        size: int,
+        rival: Callable[[Rival, float], Bare] | None = None,
+    ) -> Figure:
         turn = self.seconds / ROUNDS
         rounds = []
         limit(turn / 2)
@@ -82,9 +111,9 @@ class VaultBench:
             after = self._metered_limit(limit, turn / 2)
             # The limit stands on both sides of the figure in time: a drift of the machine cancels.
             rate = (before[0] + after[0]) / 2
-            rounds.append(
-                Round(size * seen.answers / seen.seconds, rate, seen.took_ns, seen.failures, spent | after[1])
-            )
+            other, its = self._metered_rival(rival, turn) if rival and self.rival else (None, {})
+            own = size * seen.answers / seen.seconds
+            rounds.append(Round(own, rate, seen.took_ns, seen.failures, spent | after[1] | its, other))
             before = after
         figure = from_rounds(name, rounds)
         ratios = " ".join(f"{round_.rate / round_.limit:.2f}" for round_ in rounds)
@@ -95,6 +124,18 @@ class VaultBench:
         before = self.meter.read()
         seen = limit(seconds)
         spent = {"limit": seen.processor_seconds, "limit_postgres": self.meter.read().since(before).postgres}
+        return seen.rate, _per_value(spent, seen.rows)
+
+    def _metered_rival(self, rival: Callable[[Rival, float], Bare], seconds: float) -> tuple[float, dict[str, float]]:
+        if self.rival is None:
+            raise RuntimeError("internal error: no rival is open")
+        before, engine = self.meter.read(), self.rival.engine_seconds()
+        seen = rival(self.rival, seconds)
+        spent = {
+            "rival": seen.processor_seconds,
+            "rival_engine": self.rival.engine_seconds() - engine,
+            "rival_postgres": self.meter.read().since(before).postgres,
+        }
         return seen.rate, _per_value(spent, seen.rows)
 
     def _metered_load(self, load: Callable[[float], Load], seconds: float, size: int) -> tuple[Load, dict[str, float]]:
