@@ -3,12 +3,12 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONTOUR ?= both
 T ?= tests
-NAMES ?= vault softhsm2
+NAMES ?=
 RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys tools bench bench-rivals fmt lint types lock leakcheck manifests-check
+.PHONY: help up down reset logs status test unit test-keys tools rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -47,9 +47,13 @@ test-keys: ## key services for real: Vault and SoftHSM2, made first if they are 
 	@$(BIN)/larets tools vault softhsm2
 	@$(BIN)/pytest -q -p no:xdist tests/keys
 
-tools: ## make Vault and SoftHSM2 for `make test-keys`, into .tools; some six minutes, once (NAMES=…)
+tools: ## make every third-party program that tests and rehearsals use, into .tools; half an hour, once (NAMES=… for some)
 	@$(DEV)
-	@$(BIN)/larets tools $(NAMES)
+	@$(BIN)/larets tools $(or $(NAMES),--all) --line
+
+rehearse: ## the deployment on two real control planes of this machine: plan, apply, drift, upgrade, rollback, removal
+	@$(DEV)
+	@$(BIN)/larets rehearse
 
 bench: ## speed as ratios to the bare database and cipher, in one run
 	@$(DEV)
