@@ -89,7 +89,10 @@ def cluster(args: DatabaseArgs, own: dict[str, str]) -> Manifest:
                 }
             },
             "managed": {"roles": [runtime]},
-            "postgresql": {"parameters": postgres.PARAMETERS, "pg_hba": ["hostssl all all all scram-sha-256"]},
+            "postgresql": {
+                "parameters": postgres.PARAMETERS,
+                "pg_hba": ["hostnossl all all all reject", "hostssl all all all scram-sha-256"],
+            },
         },
     }
 

@@ -103,15 +103,12 @@ def _object(kind: str, name: str, namespace: str, own: dict[str, str], spec: dic
 def proxy_text(args: EdgeArgs) -> str:
     """HAProxy's configuration. An unknown host gets 421, an unknown server name nothing at all."""
     upstream = service_host(args.target, args.target_namespace)
-    resolved = "init-addr last,libc,none resolvers cluster"
+    # By the pod's own resolver, once: the address of a Service stays. Without it the proxy ends and is started again.
+    resolved = "init-addr libc"
     lines = f"""\
 global
   maxconn 4000
   ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
-  ssl-default-bind-curves X25519:P-256
-resolvers cluster
-  parse-resolv-conf
-  hold valid 10s
 defaults
   timeout connect 5s
   timeout client 70s
@@ -141,7 +138,8 @@ frontend link
   mode tcp
   bind :{EDGE_SERVICE}
   tcp-request inspect-delay 5s
-  tcp-request content reject unless {{ req.ssl_hello_type 1 }} {{ req.ssl_sni -i {args.link_host} }}
+  tcp-request content accept if {{ req.ssl_hello_type 1 }} {{ req.ssl_sni -i {args.link_host} }}
+  tcp-request content reject
   default_backend service-listener
 backend service-listener
   mode tcp

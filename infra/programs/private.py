@@ -49,8 +49,8 @@ def build(settings: StackSettings, values: Values) -> None:
     if settings.keys.kind == "openbao":
         KeyService(_key_service(settings), place, after=first)
     migrations = add_database(settings, place, after=first)
-    Vault(args, place, after=[*first, migrations])
-    add_edge(settings, peer, place, after=first)
+    vaults = Vault(args, place, after=[*first, migrations])
+    add_edge(settings, peer, place, after=[*first, vaults])
     if settings.telemetry.kind == "prometheus-operator":
         watched = service_host("vault", VAULT)
         Telemetry(TelemetryArgs(settings.telemetry.namespace, watched), place, after=first)

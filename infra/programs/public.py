@@ -40,8 +40,8 @@ def build(settings: StackSettings, values: Values) -> None:
     certificates = add_certificates(settings, _certificates(settings), values, place)
     first: list[pulumi.Resource] = [network, secrets, certificates]
     migrations = add_database(settings, place, after=first)
-    App(args, place, after=[*first, migrations])
-    add_edge(settings, peer, place, after=first)
+    application = App(args, place, after=[*first, migrations])
+    add_edge(settings, peer, place, after=[*first, application])
     pulumi.export("link", "open" if link.open else "closed")
     pulumi.export("origins", {"crm": f"https://{settings.hosts.crm}"})
 
