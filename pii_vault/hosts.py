@@ -17,6 +17,7 @@ from pii_vault.api.health import build_health, build_service_pages
 from pii_vault.api.hot import HotEndpoints
 from pii_vault.assemble import open_vault
 from pii_vault.config import VaultSettings
+from pii_vault.consent.endpoints import build_confirmation
 from pii_vault.console.endpoints import build_console
 from pii_vault.edge import BehindEdge
 from pii_vault.errors import MisdirectedRequest
@@ -31,6 +32,7 @@ from pii_vault.protocol import STREAMS
 from pii_vault.relay.budgets import load_relay_budgets
 from pii_vault.relay.endpoints import build_relay, build_reports
 from pii_vault.rights.caches import obeying
+from pii_vault.rights.endpoints import RightsEndpoints
 from pii_vault.rights.gate import RestoreGate, watching
 from pii_vault.rights.journal import open_journal
 from pii_vault.services import Services
@@ -110,6 +112,8 @@ async def applications(
         authenticator = Authenticator(vault, staff)
         hot = HotEndpoints(vault, authenticator)
         pages = build_service_pages(vault, authenticator, metrics_dir)
+        rights = RightsEndpoints(vault, authenticator, journal).router()
+        shown = [pages, rights, build_confirmation(vault)]
         streams = [build_streams(vault, authenticator)]
         files = await open_files(settings)
         if files is not None:
@@ -121,8 +125,8 @@ async def applications(
         # The servers run without a lifespan of their own: what the gateway does at the end is done here.
         await stack.enter_async_context(hooks.router.lifespan_context(hooks))
         yield [
-            SafeErrors(_browser(services, gate, hot, streaming=streaming, pages=[pages], hooks=hooks)),
-            _service(services, gate, hot, streaming=streaming, pages=[pages, relay]),
+            SafeErrors(_browser(services, gate, hot, streaming=streaming, pages=shown, hooks=hooks)),
+            _service(services, gate, hot, streaming=streaming, pages=[pages, relay, rights]),
         ]
 
 
