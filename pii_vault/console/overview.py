@@ -8,7 +8,8 @@ from pii_vault.access.principal import Principal
 from pii_vault.audit import query
 from pii_vault.classify.setting import switched_on
 from pii_vault.console.repository import COUNTED, ConsoleRepository
-from pii_vault.console.words import STAFF_STATES, VERBS, colour, decision_word, word
+from pii_vault.console.words import PARTS, STAFF_STATES, VERBS, colour, decision_word, word
+from pii_vault.core.blind_index import coincidences
 from pii_vault.vault import Vault
 from pii_vault.web import Language, translator
 
@@ -46,6 +47,7 @@ class OverviewView:
     day: tuple[DayLine, ...]
     staff: tuple[StaffLine, ...]
     classified: tuple[str, ...]  # classes of text whose classified form crosses
+    parts: tuple[str, ...]  # what is found by a part of it, and how many strangers share a place
 
 
 async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -> OverviewView:
@@ -78,6 +80,18 @@ async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -
             f"{vault.classes.get(each.class_id).title[lang]}, {each.since.astimezone(MOSCOW):%d.%m.%Y}"
             for each in await switched_on(vault, principal.tenant)
         ),
+        parts=tuple(_part(vault, lang, row) for row in await repository.parts(principal.tenant)),
+    )
+
+
+def _part(vault: Vault, lang: Language, row: tuple[int, str, int, int]) -> str:
+    t = translator(lang)
+    class_key, kind, bits, rows = row
+    strangers = f"{coincidences(rows, bits):.1f}"
+    title = f"{vault.classes.by_key(class_key).title[lang]}, {word(PARTS, kind, lang)}"
+    return t(
+        f"{title}: совпадений ожидается {strangers} (бит {bits}, строк {rows})",
+        f"{title}: {strangers} coincidences expected ({bits} bits, {rows} rows)",
     )
 
 

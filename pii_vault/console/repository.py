@@ -31,6 +31,7 @@ _COUNTS = """
 SELECT (SELECT count(*) FROM (SELECT FROM subject WHERE tenant_key = $1 LIMIT $2) AS counted) AS subjects,
        (SELECT count(*) FROM (SELECT FROM pii_value WHERE tenant_key = $1 LIMIT $2) AS counted) AS values
 """
+_PARTS = "SELECT class_key, kind, bits, planned_rows FROM search_plan WHERE tenant_key = $1 ORDER BY class_key, kind"
 _STAFF = "SELECT id, alias, role, state FROM staff WHERE tenant_key = $1 ORDER BY alias"
 _SUBJECT_STATE = "SELECT state FROM subject WHERE id = $1 AND tenant_key = $2"
 _OWNER = "SELECT subject FROM pii_value WHERE token = $1 AND tenant_key = $2"
@@ -92,6 +93,10 @@ class ConsoleRepository:
         """Subjects and values, each counted up to COUNTED and no further: a page must not scan a big shop."""
         row = (await self._fetch(_COUNTS, await self._vault.tenants.key(tenant), COUNTED))[0]
         return row["subjects"], row["values"]
+
+    async def parts(self, tenant: str) -> list[tuple[int, str, int, int]]:
+        """What is indexed by parts: class, kind, bits, and the number of rows it was planned for."""
+        return [tuple(row) for row in await self._fetch(_PARTS, await self._vault.tenants.key(tenant))]
 
     async def staff(self, tenant: str) -> list[StaffRow]:
         rows = await self._fetch(_STAFF, await self._vault.tenants.key(tenant))

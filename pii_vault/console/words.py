@@ -103,6 +103,11 @@ OUTCOMES: Final[Words] = {
     "existing": ("уже было", "already there"),
     "new": ("новое", "new"),
 }
+PARTS: Final[Words] = {
+    "last4": ("последние 4 цифры", "last four digits"),
+    "domain": ("домен", "domain"),
+    "prefix": ("начало имени", "beginning of a name"),
+}
 ALARMS: Final[Words] = {
     "volume_person": ("Необычно много людей", "Unusually many persons"),
     "volume_role": ("Необычно много людей у роли", "Unusually many persons of a role"),

@@ -36,7 +36,7 @@ GUARDS: Final[tuple[tuple[str, Guard], ...]] = (
     (r"service POST /identity/(token|revoke)", "client"),
     (r"console GET /signin(/callback)?", "open"),
     (r"console POST /signout", "form"),
-    (r"console (GET|POST) /(matrix|audit.*|person.*)?", "console"),
+    (r"console (GET|POST) /(matrix|audit.*|person.*|alarms.*|break-glass.*)?", "console"),
     (r"hooks POST /in/.*", "signed"),
 )
 

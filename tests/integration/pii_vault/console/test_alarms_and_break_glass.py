@@ -9,6 +9,7 @@ import pytest
 from pii_vault.alarms.policy import load_alarms
 from pii_vault.alarms.watch import look
 from pii_vault.operations.items import TokeniseItem
+from pii_vault.operations.plan import switch
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.vault import Vault
@@ -120,3 +121,10 @@ async def test_other_sites_cannot_ask_or_open(client: httpx.AsyncClient, stage: 
     assert await vault.pool.fetchval("SELECT approved FROM break_glass") is None
     stage.sessions.role = None
     assert (await client.get("/break-glass")).status_code == 303
+
+
+async def test_the_overview_says_what_is_found_by_parts(client: httpx.AsyncClient, vault: Vault) -> None:
+    assert "Поиск по части" not in (await client.get("/")).text
+    await switch(vault, "demo", "phone", "last4", on=True)
+    page = (await client.get("/")).text
+    assert "Телефон, последние 4 цифры: совпадений ожидается 0.0 (бит 1, строк 0)" in page
