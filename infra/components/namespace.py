@@ -7,6 +7,7 @@ from typing import Any
 import pulumi
 
 from infra.components.objects import Component, Manifest, Place, metadata
+from infra.lib import demand
 from infra.lib.labels import labels
 from infra.lib.names import DataClass
 
@@ -18,9 +19,9 @@ class NamespaceArgs:
     name: str
     data_class: DataClass
     pod_security: str
-    pods: int = 40
-    cpu: str = "32"
-    memory: str = "64Gi"
+    pods: int = demand.PODS
+    cpu: str = str(demand.CPU)
+    memory: str = demand.MEMORY
     storage: str = "2Ti"
     load_balancers: int = 0
 

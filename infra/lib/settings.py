@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from infra.errors import SettingsInvalid, SharedState
-from infra.lib import images, parts
+from infra.lib import demand, images, parts
 from infra.lib.located import Located, Where
 from infra.lib.names import Contour, Stage, is_name
 
@@ -138,6 +138,10 @@ def _choices(settings: StackSettings) -> None:
     for name, size in (("web", settings.sizes.web), ("worker", settings.sizes.worker), ("edge", settings.sizes.edge)):
         if size.max_replicas < size.replicas:
             _refuse(f"sizes.{name}.max_replicas", f"allowed: {size.replicas} (sizes.{name}.replicas) or more")
+    over = demand.of([settings.sizes.web, settings.sizes.worker]).over()
+    if over:
+        allowed = f"{demand.PODS} pods, {demand.CPU} processors, {demand.MEMORY} at their largest"
+        _refuse("sizes", f"more {over} than the namespace's quota; allowed: {allowed}")
 
 
 def _weakenings(settings: StackSettings) -> None:

@@ -46,6 +46,7 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"database__storage": "fifty"}, None, "database.storage: allowed: a size such as 512Mi"),
         ({"secrets__kind": "external-secrets"}, None, "secrets.store: External Secrets needs"),
         ({"sizes__web": {"replicas": 9}}, None, "sizes.web.max_replicas: allowed: 9"),
+        ({"sizes__web": {"max_replicas": 60, "replicas": 2}}, None, "sizes: more pods, cpu than the namespace's quota"),
         ({"proteckt_data": True}, None, "proteckt_data: is not a setting"),
         ({"database__kindd": "x"}, None, "database.kindd: is not a setting"),
         ({"peer__fingerprint": "abc"}, None, "peer.fingerprint: allowed: sha256:"),
