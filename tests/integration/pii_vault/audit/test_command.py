@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 from typer.testing import CliRunner
 
+from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.log import AuditCommitter
 from scripts.audit import cli
 from tests.integration.pii_vault.audit.support import LOG_KEY, WITNESS_KEY, BlindWitness, fill, make_checkpointer
@@ -56,3 +57,50 @@ def test_what_cannot_be_verified_is_no_success(options: list[str], tmp_path: Pat
     assert result.exit_code == 1
     assert result.stdout == ""
     assert "larets: error:" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("approvers", "reason"),
+    [
+        (("one",), "restored"),
+        (("one", "one"), "restored"),
+        (("one", "two", "three"), "restored"),
+        (("one", "two"), " "),
+    ],
+)
+def test_a_new_origin_needs_two_persons_and_a_reason(approvers: tuple[str, ...], reason: str) -> None:
+    words = [part for name in approvers for part in ("--approver", name)]
+    result = CliRunner().invoke(cli, ["new-origin", *words, "--reason", reason])
+    assert result.exit_code == 1
+    assert "larets: error:" in result.stderr
+
+
+def test_a_reason_that_holds_a_phone_is_not_kept() -> None:
+    words = ["--approver", "one", "--approver", "two", "--reason", "звонил +7 916 123-45-67"]
+    result = CliRunner().invoke(cli, ["new-origin", *words])
+    assert result.exit_code == 1
+    assert "123-45-67" not in result.output
+
+
+async def test_the_witness_must_be_asked_when_it_is_named(options: list[str]) -> None:
+    result = CliRunner().invoke(cli, ["verify", "--witness", "--json", *options])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "the witness's copy was not given" in result.stderr
+
+
+async def test_the_witness_history_is_a_copy_too(
+    pool: asyncpg.Pool, committer: AuditCommitter, options: list[str], tmp_path: Path
+) -> None:
+    checkpointer = make_checkpointer(pool, BlindWitness().client())
+    notes = []
+    for start in (0, 3):
+        await fill(committer, 3, start=start)
+        await checkpointer.sign()
+        await checkpointer.push()
+        notes.append(await newest_note(pool))
+    (tmp_path / "history").write_text(json.dumps({"checkpoints": notes, "origins": []}))
+    words = ["verify", "--witness", "--json", *options, "--witness-note", str(tmp_path / "history")]
+    answer = json.loads(CliRunner().invoke(cli, words).stdout)
+    assert (answer["ok"], answer["compared"], answer["witness"]) == (True, 2, "compared")
+    (tmp_path / "history").write_text("{}")
+    assert CliRunner().invoke(cli, words).exit_code == 1
