@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -241,6 +242,7 @@ class Engine:
 
     def _run(self, verb: str, notary: Notary, *, on_step: Callable[[Step], None] | None = None) -> Run:
         stack = self._stack(notary.around(self.program.run))
+        stack.brief = True
         run = Run(notary=notary)
         stopped: list[ForeignStep] = []
         said: list[str] = []
@@ -272,7 +274,7 @@ class Engine:
             raise stopped[0]
         return run
 
-    def _stack(self, program: Callable[[], Any] | None = None) -> automation.Stack:
+    def _stack(self, program: Callable[[], Any] | None = None) -> "_Known":
         self.folder.mkdir(parents=True, exist_ok=True)
         project = automation.ProjectSettings(
             name=self.program.project,
@@ -293,17 +295,30 @@ class Engine:
                 return _Known(self.contour.stack, workspace)
             Path(self.backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
         with _explained():
-            stack = automation.Stack.create_or_select(self.contour.stack, workspace)
+            automation.Stack.create_or_select(self.contour.stack, workspace)
         _add_config(self.folder / f"Pulumi.{self.contour.stack}.yaml", NO_DEFAULTS)
-        return stack
+        return _Known(self.contour.stack, workspace)
 
 
 class _Known(automation.Stack):
-    """A stack whose state is there: asking the engine to select it would cost a start of its program."""
+    """A stack whose state is there: asking the engine to select it would cost a start of its program.
+
+    `brief` spares three more of them after each run, for a summary that nobody reads.
+    """
 
     def __init__(self, name: str, workspace: automation.Workspace) -> None:
         self.name = name
         self.workspace = workspace
+        self.brief = False
+
+    def outputs(self) -> automation.OutputMap:
+        return {} if self.brief else super().outputs()
+
+    def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
+        if not self.brief:
+            return super().info(show_secrets)
+        now = datetime.now(UTC)
+        return automation.UpdateSummary("update", now, "", {}, {}, "succeeded", end_time=now)
 
 
 class _explained:  # noqa: N801  reads as a clause: with _explained()
