@@ -10,6 +10,7 @@ import typer
 from scripts.bench.client import built_client
 from scripts.bench.cpu import Meter
 from scripts.bench.figures import NAMES, RIVAL_NAMES, Figure, table
+from scripts.bench.growth import SIZES, grown, growth_of
 from scripts.bench.limits import open_limit
 from scripts.bench.rivals import Rival, open_rival, require_engine
 from scripts.bench.stage import Stage, open_stage
@@ -31,9 +32,14 @@ def bench(
     rivals: Annotated[
         bool, typer.Option("--rivals", help="beside the hand-rolled alternative; needs make tools")
     ] = False,
+    growth: Annotated[bool, typer.Option("--growth", help="cost of an item as the tables grow; up to an hour")] = False,
+    rows: Annotated[int, typer.Option(min=200_000, help="how far the tables grow")] = SIZES[-1],
     keep: Annotated[bool, typer.Option("--keep", help="leave the measured instance running")] = False,
 ) -> None:
     """Measure on an instance of its own, which is removed afterwards; exit 0 when every bar is cleared."""
+    if growth:
+        _growth(rows, seconds, keep=keep, as_json=as_json)
+        return
     names = RIVAL_NAMES if rivals else NAMES
     wanted = [name for name in names if only is None or name == only] or [
         name for name in names if only is not None and name.startswith(only)
@@ -51,6 +57,22 @@ def bench(
     else:
         result(table(figures))
     if not all(figure.holds for figure in figures):
+        raise SystemExit(1)
+
+
+def _growth(rows: int, seconds: float, *, keep: bool, as_json: bool) -> None:
+    sizes = sorted({size for size in SIZES if size < rows} | {rows})
+    built_client()
+    with open_stage(keep=keep) as stage, open_limit(stage.instance, stage.tenant) as limit:
+        measured = growth_of(VaultBench(stage, limit, Meter(stage.instance), seconds))
+        costs = [measured.at(size) for size in sizes]
+    answer = grown(costs)
+    if as_json:
+        emit([*(cost.for_programs() for cost in costs), answer])
+    else:
+        result("\n".join(str(cost) for cost in costs))
+        result(f"an item costs ×{answer['tokenise']} to tokenise and ×{answer['reveal']} to reveal")
+    if not answer["holds"]:
         raise SystemExit(1)
 
 

@@ -75,15 +75,20 @@ def _hear(process: Process) -> dict[str, float]:
     return answer
 
 
-@contextmanager
-def open_limit(instance: Instance, tenant: str) -> Iterator[Limit]:
-    """Processes with the vault's own rights on its database, ended at the end."""
-    url = instance.database_url("private", "runtime")
-    with psycopg.connect(url) as connection:
+def tenant_key(instance: Instance, tenant: str) -> int:
+    """The database key of a shop."""
+    with psycopg.connect(instance.database_url("private", "runtime")) as connection:
         row = connection.execute("SELECT key FROM tenant WHERE id = %s", (tenant,)).fetchone()
     if row is None:
         raise InstanceProblem(f"no tenant {tenant}")
-    with open_processes("scripts.bench.bare", {"url": url, "tenant_key": row[0]}) as limit:
+    return int(row[0])
+
+
+@contextmanager
+def open_limit(instance: Instance, tenant: str) -> Iterator[Limit]:
+    """Processes with the vault's own rights on its database, ended at the end."""
+    opening = {"url": instance.database_url("private", "runtime"), "tenant_key": tenant_key(instance, tenant)}
+    with open_processes("scripts.bench.bare", opening) as limit:
         yield limit
 
 

@@ -40,11 +40,11 @@ class VaultBench:
     _limit_populated: bool = False
 
     def tokenise(self, size: int) -> Figure:
-        self._load(self._tokenise_requests(size, WARM_UP_SECONDS), size, seconds=WARM_UP_SECONDS)
+        self.load(self.tokenise_requests(size, WARM_UP_SECONDS), size, seconds=WARM_UP_SECONDS)
         return self._figure(
             f"tokenise_{size}",
             lambda seconds: self._limit_writes(size, seconds),
-            lambda seconds: self._load(self._tokenise_requests(size, seconds), size, seconds=seconds),
+            lambda seconds: self.load(self.tokenise_requests(size, seconds), size, seconds=seconds),
             size,
             lambda rival, seconds: rival.write(size, count=_batches(size, seconds) // PROCESSES, seconds=seconds),
         )
@@ -52,17 +52,17 @@ class VaultBench:
     def retokenise(self, size: int) -> Figure:
         """Known values asked for by deterministic tokens. Its limit is the random path: new persons, as above."""
         requests = retokenise_requests(KNOWN_VALUES, batch=size, headers=self.stage.headers)
-        self._load(requests, size)
+        self.load(requests, size)
         return self._figure(
             f"retokenise_{size}",
             lambda seconds: self._random_path(size, seconds),
-            lambda seconds: self._load(requests, size, seconds=seconds, repeat=True),
+            lambda seconds: self.load(requests, size, seconds=seconds, repeat=True),
             size,
         )
 
     def _random_path(self, size: int, seconds: float) -> Bare:
         before = self.meter.read()
-        seen = self._load(self._tokenise_requests(size, seconds), size, seconds=seconds)
+        seen = self.load(self.tokenise_requests(size, seconds), size, seconds=seconds)
         spent = seen.processor_seconds + self.meter.read().since(before).vault
         return Bare(size * seen.answers / seen.seconds, size * seen.answers, spent)
 
@@ -70,11 +70,11 @@ class VaultBench:
         """Every worker holds every key."""
         tokens = self._warm_tokens()
         requests = reveal_requests(tokens, batch=size, headers=self.stage.headers)
-        self._load(requests, size, seconds=WARM_UP_SECONDS, repeat=True)
+        self.load(requests, size, seconds=WARM_UP_SECONDS, repeat=True)
         return self._figure(
             f"reveal_{size}",
             lambda seconds: self._limit_fetches(size, seconds, cold=False),
-            lambda seconds: self._load(requests, size, seconds=seconds, repeat=True),
+            lambda seconds: self.load(requests, size, seconds=seconds, repeat=True),
             size,
             lambda rival, seconds: rival.fetch(size, count=WARM_VALUES, seconds=seconds),
         )
@@ -83,12 +83,12 @@ class VaultBench:
         """No worker holds any key: each round meets persons that nobody has looked at since the vault started."""
         warm, fresh = self._warm_tokens(), self._tokens(COLD_VALUES * ROUNDS)
         self.stage.restart_vault()
-        self._make_warm(warm)
+        self.make_warm(warm)
         slices = iter([fresh[at : at + COLD_VALUES] for at in range(0, len(fresh), COLD_VALUES)])
 
         def next_slice(_seconds: float) -> Load:
             requests = reveal_requests(next(slices), batch=size, headers=self.stage.headers)
-            return self._load(requests, size)
+            return self.load(requests, size)
 
         return self._figure(
             f"reveal_{size}_cold", lambda seconds: self._limit_fetches(size, seconds, cold=True), next_slice, size
@@ -155,11 +155,13 @@ class VaultBench:
             self._limit_populated = True
         return self.limit.fetch(size, connections=_limit_connections(size), seconds=seconds, cold=cold)
 
-    def _tokenise_requests(self, size: int, seconds: float) -> list[bytes]:
+    def tokenise_requests(self, size: int, seconds: float) -> list[bytes]:
+        """More requests of new persons than can be served in this time."""
         self._seed += 1
         return tokenise_requests(_batches(size, seconds), batch=size, seed=self._seed, headers=self.stage.headers)
 
-    def _load(self, requests: list[bytes], size: int, *, seconds: float = 0, repeat: bool = False) -> Load:
+    def load(self, requests: list[bytes], size: int, *, seconds: float = 0, repeat: bool = False) -> Load:
+        """One turn of the load client with the connections that go with this size of batch."""
         return run_load(self.stage.service, requests, connections=CONNECTIONS[size], seconds=seconds, repeat=repeat)
 
     def _tokens(self, count: int) -> list[str]:
@@ -176,10 +178,11 @@ class VaultBench:
         """Persons whose keys every worker holds."""
         if not self._warm:
             self._warm = self._tokens(WARM_VALUES)
-            self._make_warm(self._warm)
+            self.make_warm(self._warm)
         return self._warm
 
-    def _make_warm(self, tokens: list[str]) -> None:
+    def make_warm(self, tokens: list[str]) -> None:
+        """Lets every worker load the keys of these persons."""
         requests = reveal_requests(tokens, batch=1000, headers=self.stage.headers)
         run_load(self.stage.service, requests, connections=CONNECTIONS[1], each=True)
 
