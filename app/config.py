@@ -31,6 +31,8 @@ class AppSettings(BaseSettings):
     vault_origin: str
     console_origin: str
 
+    browser_cert: Path | None = Field(None, description="with its key, TLS between the edge and the browser listener")
+    browser_key: Path | None = None
     intake_cert: Path
     intake_key: Path
     private_ca: Path = Field(description="authority of the private contour: the only peers of the intake listener")

@@ -12,7 +12,7 @@ from app.compose import build_browser, build_intake, build_services
 from app.config import AppSettings
 from app.witness.endpoints import build_witness
 from app.witness.keys import WitnessKeyProblem
-from pii_vault.client import Listener, ServerTls, TransportProblem, configure_logging, serve_listeners
+from pii_vault.client import Listener, ServerTls, TransportProblem, browser_tls, configure_logging, serve_listeners
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,8 @@ async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]
 def serve(settings: AppSettings) -> None:
     configure_logging(settings.log_level)
     tls = ServerTls(settings.intake_cert, settings.intake_key, {"private": settings.private_ca})
-    listeners = [Listener(settings.browser_bind), Listener(settings.intake_bind, tls)]
+    browser = browser_tls(settings.browser_cert, settings.browser_key)
+    listeners = [Listener(settings.browser_bind, browser), Listener(settings.intake_bind, tls)]
     serve_listeners(listeners, lambda: applications(settings))
 
 

@@ -53,6 +53,7 @@ from pii_vault.transport import (
     Peer,
     ServerTls,
     TransportProblem,
+    browser_tls,
     peer_certificate_protocol,
     serve_listeners,
 )
@@ -79,6 +80,7 @@ __all__ = [
     "VaultRefused",
     "VaultUnreachable",
     "VerifierKey",
+    "browser_tls",
     "client_tls",
     "configure_logging",
     "cosign",

@@ -41,6 +41,8 @@ class VaultSettings(KeySettings, FileSettings):
     console_origin: str
     hooks_origin: str
     crm_origin: str
+    browser_cert: Path | None = None  # with its key, TLS between the edge and the browser listener
+    browser_key: Path | None = None
     service_cert: Path
     service_key: Path
     private_ca: Path

@@ -14,7 +14,7 @@ from pathlib import Path
 from pii_vault import logs
 from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import VaultError
-from pii_vault.transport import Listener, ServerTls, TransportProblem, serve_listeners
+from pii_vault.transport import Listener, ServerTls, TransportProblem, browser_tls, serve_listeners
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,10 @@ def _serve(settings: VaultSettings, metrics_dir: Path) -> None:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     serve_listeners(
-        [Listener(settings.browser_bind), Listener(settings.service_bind, tls)],
+        [
+            Listener(settings.browser_bind, browser_tls(settings.browser_cert, settings.browser_key)),
+            Listener(settings.service_bind, tls),
+        ],
         partial(applications, settings, keys, metrics_dir),
         workers=settings.workers,
     )

@@ -24,7 +24,16 @@ from pii_vault.peer import peer_certificate_protocol
 from pii_vault.prefork import Parent
 from pii_vault.protocol import PEER, LimitedProtocol, Peer
 
-__all__ = ["PEER", "Listener", "Peer", "ServerTls", "TransportProblem", "peer_certificate_protocol", "serve_listeners"]
+__all__ = [
+    "PEER",
+    "Listener",
+    "Peer",
+    "ServerTls",
+    "TransportProblem",
+    "browser_tls",
+    "peer_certificate_protocol",
+    "serve_listeners",
+]
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +54,10 @@ class TransportProblem(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ServerTls:
-    """Mutual TLS 1.3. Every client must show a certificate of one of the authorities (trust domain → file)."""
+    """TLS 1.3. Every client must show a certificate of one of the authorities (trust domain → file).
+
+    Without authorities nobody is asked for one: that is TLS between an edge and the browser listener.
+    """
 
     certificate: Path
     key: Path
@@ -54,7 +66,7 @@ class ServerTls:
     def context(self) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
-        context.verify_mode = ssl.CERT_REQUIRED
+        context.verify_mode = ssl.CERT_REQUIRED if self.authorities else ssl.CERT_NONE
         # A resumed session would not show its certificate again.
         context.num_tickets = 0
         try:
@@ -67,9 +79,18 @@ class ServerTls:
         return context
 
 
+def browser_tls(certificate: Path | None, key: Path | None) -> ServerTls | None:
+    """How the browser listener speaks to its edge. Raises TransportProblem: one is given without the other."""
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise TransportProblem("browser_cert and browser_key belong together: give both or neither")
+    return ServerTls(certificate, key, {})
+
+
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """An address (`host:port`) and how it is served. Without `tls` it is plain HTTP: loopback or behind an edge."""
+    """An address (`host:port`) and how it is served. Without `tls` it is plain HTTP: on loopback."""
 
     bind: str
     tls: ServerTls | None = None
@@ -166,7 +187,9 @@ class _Worker:
         self._build = build
         self._contexts = contexts
         self._protocols = [
-            peer_certificate_protocol(listener.tls.authorities) if listener.tls else LimitedProtocol
+            peer_certificate_protocol(listener.tls.authorities)
+            if listener.tls and listener.tls.authorities
+            else LimitedProtocol
             for listener in listeners
         ]
 
