@@ -27,6 +27,8 @@ VERBS: Final[dict[str, str]] = {
     "upgrade": "other images by digest, planned",
     "rollback": "the previous release's images, planned",
     "rotate": "new certificates, database passwords or state passphrase",
+    "backup": "settings, state and database in one file, without the passphrase",
+    "restore": "this contour back to a backup",
     "doctor": "a bundle for support, without a single value",
     "unlock": "remove a lock that a killed command left",
     "destroy": "remove the contour, after naming what will be lost",
