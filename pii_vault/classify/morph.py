@@ -1,3 +1,4 @@
+# ruff: noqa: PLR2004  weights
 """What a Russian word can be: a name, a patronymic, a surname, a place, or something else.
 
 From pymorphy3 with the OpenCorpora dictionary, natasha's list of given names for those it lacks (loaded once, on
@@ -5,7 +6,7 @@ first use), and endings for the rest. A word may be several things; weights say 
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from importlib import resources
 from typing import Any, Final
@@ -16,7 +17,7 @@ _PATRONYMIC: Final = re.compile(
     r"[а-яё]{2,}(?:(?:ов|ев|ёв)(?:ич(?:а|у|ем|е)?|н(?:а|ы|е|у|ой|ою))|(?:ин)?ичн(?:а|ы|е|у|ой|ою)|"
     r"(?:[иь]ич|ыч)(?:а|у|ем|е)?|(?:оглы|кызы))"
 )
-_SURNAME: Final = re.compile(
+SURNAME: Final = re.compile(
     r"[а-яё]{2,}(?:(?:ов|ев|ёв|ин|ын)(?:а|у|ым|е|ой|ы|ых|ыми)?|(?:ск|цк)(?:ий|ого|ому|им|ом|ая|ой|ую)|[ёе]нко|"
     r"[а-яё](?:ук|юк|чук)(?:а|у|ом|е)?|(?:дзе|швили|[ая]н(?:а|у|ом|е)?|иани|заде)|(?:ович|евич)(?:а|у|ем|е)?|ых|их)"
 )
@@ -28,6 +29,9 @@ _DIMINUTIVE: Final = re.compile(
 _VOCATIVES: Final = word_set("vocatives")
 _COMMON_NAMES: Final = word_set("common_names")
 _MORE: Final = word_set("more_names")
+_STRONG: Final = word_set("strong_names")
+_FAIR: Final = word_set("fair_names")
+_MORE_SURNAMES: Final = word_set("more_surnames")
 _TOWN_WORDS: Final = word_set("town_words")
 _ENDINGS = re.compile(r"(?:ою|ею|ой|ей|ом|ем|ам|ям|а|я|ы|и|е|у|ю)$")
 
@@ -83,45 +87,74 @@ def is_listed(word: str) -> bool:
     if plain in names:
         return True
     stem = _ENDINGS.sub("", plain)
-    return len(stem) >= 3 and stem != plain and any(stem + ending in names for ending in ("", "а", "я", "й", "ь"))  # noqa: PLR2004
+    return len(stem) >= 3 and stem != plain and any(stem + ending in names for ending in ("", "а", "я", "й", "ь"))
 
 
 @lru_cache(maxsize=65536)
-def read(word: str) -> Reading:  # noqa: C901  one adjustment after another
+def read(word: str) -> Reading:
     """The reading of a lower-case word."""
     if not word or not ("а" <= word[0] <= "я" or word[0] == "ё"):
         return _NOTHING
+    known = bool(_analyser().word_is_known(word))
+    parsed = _parsed(word)
+    if not known:
+        # A guess from the ending alone says little: токеном is not a person.
+        parsed = replace(
+            parsed, first=min(parsed.first, 0.25), surname=min(parsed.surname, 0.1), common=min(parsed.common, 0.3)
+        )
+    first, common = _as_given_name(word, parsed, known=known)
+    patronymic = parsed.patronymic
+    if _PATRONYMIC.fullmatch(word) and (not known or patronymic):
+        patronymic = max(patronymic, 0.8)
+    surname = _as_surname(word, parsed, known=known)
+    return replace(parsed, first=first, common=common, patronymic=patronymic, surname=surname)
+
+
+def _parsed(word: str) -> Reading:
+    """What the dictionary, or its guess from the ending, says."""
     weights = dict.fromkeys(("Name", "Patr", "Surn", "Geox"), 0.0)
     common, part, past, gender = 0.0, "", "", ""
-    known = _analyser().word_is_known(word)
     for parse in _analyser().parse(word):
         tag = parse.tag
         kind = next((each for each in weights if each in tag), None)
         if kind is not None:
             weights[kind] += parse.score
-            gender = gender or (str(tag.gender) if kind in ("Name", "Surn", "Patr") and "ms-f" not in tag else "")
+            gender = gender or (str(tag.gender) if kind != "Geox" and "ms-f" not in tag else "")
         else:
             common += parse.score
             part = part or str(tag.POS or "")
         if tag.POS == "VERB" and tag.tense == "past" and tag.number == "sing":
             past = past or str(tag.gender)
-    first, patronymic, surname = weights["Name"], weights["Patr"], weights["Surn"]
-    if not known:
-        common = min(common, 0.3)
-    if word in _MORE or (not first and is_listed(word) and not known):
+    return Reading(weights["Name"], weights["Patr"], weights["Surn"], weights["Geox"], common, part, past, gender)
+
+
+def _as_given_name(word: str, parsed: Reading, *, known: bool) -> tuple[float, float]:
+    """How likely a given name, and how likely an ordinary word, after the lists."""
+    first, common = parsed.first, parsed.common
+    if word in _STRONG:
+        return 1.0, min(common, 0.1)
+    if word in _MORE or (not known and is_listed(word)):
         first = max(first, 0.8)
     if word in _COMMON_NAMES:
         first = max(first, 0.4)
-    if _DIMINUTIVE.fullmatch(word) and not known:
+    if not known and _DIMINUTIVE.fullmatch(word):
         first = max(first, 0.7)
-    if _PATRONYMIC.fullmatch(word) and (not known or patronymic):
-        patronymic = max(patronymic, 0.8)
-    if _SURNAME.fullmatch(word) and (not known or surname):
-        surname = max(surname, 0.7 if not known else 0.5)
-    if surname < 0.4 and len(word) > 3 and part in ("", "NOUN", "ADJF") and _is_surname(word):  # noqa: PLR2004
-        # An ordinary word as well: little, so that a given name or a capital has to stand by it.
-        surname = max(surname, 0.05 if not _SURNAME.fullmatch(word) else 0.15 if common > 0.9 else 0.4)  # noqa: PLR2004
-    return Reading(first, patronymic, surname, weights["Geox"], common, part, past, gender)
+    return (max(first, 0.6), min(common, 0.4)) if word in _FAIR else (first, common)
+
+
+def _as_surname(word: str, parsed: Reading, *, known: bool) -> float:
+    formed = SURNAME.fullmatch(word) is not None
+    surname = parsed.surname
+    if formed and (surname or not known):
+        surname = max(surname, 0.5 if known else 0.7)
+    if word in _MORE_SURNAMES:
+        return max(surname, 0.2)
+    if surname >= 0.4 or len(word) < 4 or parsed.part not in ("", "NOUN", "ADJF"):
+        return surname
+    # An ordinary word as well: little, so that a given name or a capital has to stand by it.
+    listed = _is_surname(word)
+    least = (0.15 if parsed.common > 0.9 else 0.4) if formed and listed else 0.05 * (formed or listed)
+    return max(surname, least)
 
 
 def is_vocative(word: str) -> bool:

@@ -11,7 +11,7 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from pii_vault.classify.morph import is_vocative, read
+from pii_vault.classify.morph import SURNAME, is_vocative, read
 from pii_vault.classify.spans import Span
 from pii_vault.classify.surroundings import Surroundings, Word
 from pii_vault.classify.words import word_set
@@ -130,6 +130,9 @@ class _Finder(Surroundings):
                 return True
             if not both and surname.surname > 0.3 and given.first > 0.3 and surname.reading.common < 0.9:
                 return True
+            formed = SURNAME.fullmatch(surname.low) is not None and surname.reading.past_gender == ""
+            if not both and given.first >= 0.8 and given.reading.common < 0.35 and formed:
+                return True
             if not both and surname.surname > 0.03 and given.first > 0.03 and self._called(run):
                 return True
         if all(word.capital for word in run) and self._called(run) and self._open_class(run):
@@ -153,7 +156,7 @@ class _Finder(Surroundings):
         capital = word.capital and not self.shouting
         if word.patronymic:
             return reading.common < 0.5 and (low.endswith(("ыч", "ыча", "ычу", "ычем", "ич")) or capital)
-        if reading.first > 0.03:
+        if reading.first > 0.03 and not (reading.surname > reading.first and reading.first < 0.3):
             if self._is_town_here(word):
                 return False
             if capital and not self._starts_sentence(word):
@@ -183,13 +186,22 @@ class _Finder(Surroundings):
             return capital and likely and self._witnessed([word]) and reading.common < 0.9 and reading.place == 0
         if self._is_town_here(word) or self._is_street_here(word):
             return False
+        if reading.place > max(0.5, reading.surname):
+            return called
+        if reading.place > 0.1:
+            return called or ((likely or self._verb_agrees(word, at)) and (capital or reading.surname >= 0.4))
         if capital and not self._starts_sentence(word):
             return reading.surname >= 0.3 or likely or self._witnessed([word])
         if capital:
             return (reading.surname >= 0.4 or self._witnessed([word])) and (
                 self._verb_agrees(word, at) or self._stands_alone([word]) or self._conjoined(word, at)
             )
-        return reading.surname >= 0.4 and (called or (likely and reading.common < 0.3 and reading.place < 0.3))
+        if reading.surname < 0.1:
+            return False
+        acts = likely and reading.common < 0.9 and self._verb_agrees(word, at)
+        return called or (
+            reading.surname >= 0.4 and (acts or (likely and reading.common < 0.3 and reading.place < 0.3))
+        )
 
     def _is_latin_name(self, run: Sequence[Word], at: int) -> bool:
         del at

@@ -26,7 +26,9 @@ _HIDDEN: Final = re.compile(
 _NO_TOP: Final = re.compile(rf"(?<![\w@.])(?P<local>{_LOCAL_WORDS}){_AT}(?:{_MAIL_HOSTS})(?!\w)", re.IGNORECASE)
 _NOT_LOCAL: Final = word_set("not_local")
 
-_AT_HANDLE = re.compile(r"(?<![\w@.\\/])@(?P<name>[A-Za-z][\w.]{2,31}|[\w.]{0,20}[A-Za-z_][\w.]{2,20})", re.ASCII)
+_AT_HANDLE = re.compile(
+    r"(?<![\w@.\\/])@(?P<name>[A-Za-z][\w.]{2,31}|[\w.]{0,20}[A-Za-z_][\w.]{2,20})(?![\w(])", re.ASCII
+)
 _NOT_HANDLES = frozenset({"media", "import", "font", "all", "here", "channel", "everyone", "keyframes", "supports"})
 _PROFILE = re.compile(
     r"(?<![\w.@])(?:https?://)?(?:www\.|m\.)?"
