@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
     "program": ("scripts.program", "programs that call the vault with a certificate"),
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
+    "postgres": ("scripts.postgres_settings", "settings of PostgreSQL sized to a machine"),
     "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
     "rehearse": ("scripts.rehearse.command", "the deployment on two control planes of this machine"),
     "env": ("scripts.env.command", "both halves on their clusters: check, plan, apply, drift, …"),

@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import psutil
 import psycopg
 from psycopg import sql
 
+from scripts.local.sizing import sized
 from scripts.voice import say
 
 # Found, not imported: the wheel's package does I/O and warns when it is imported.
@@ -35,12 +37,6 @@ DEFAULT_SETTINGS: Final[dict[str, str]] = {
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
     "max_connections": "120",
-    "shared_buffers": "256MB",
-    "wal_buffers": "16MB",
-    "max_wal_size": "2GB",
-    "checkpoint_completion_target": "0.9",
-    "random_page_cost": "1.1",
-    "effective_cache_size": "2GB",
     "log_line_prefix": "%m [%p] %u ",
     # A failed statement's message quotes the value it failed on ("invalid input syntax for …"), so errors stay out of
     # the server's log ("log" ranks above "error" there): the client gets them and names the class of the fault.
@@ -50,6 +46,11 @@ DEFAULT_SETTINGS: Final[dict[str, str]] = {
     "log_min_error_statement": "panic",
     "log_error_verbosity": "terse",
 }
+
+
+def _of_this_machine() -> dict[str, str]:
+    """Both clusters stand on it, beside everything else: half of its memory is theirs."""
+    return sized(psutil.virtual_memory().total, os.cpu_count() or 1, clusters=4)
 
 
 class PostgresProblem(Exception):
@@ -184,7 +185,7 @@ def start(data: Path, *, port: int, password: str, settings: dict[str, str] | No
     if running(data):
         actual = int((data / "postmaster.pid").read_text().splitlines()[3])
         return Cluster(data, actual, password)
-    merged = DEFAULT_SETTINGS | (settings or {}) | {"port": str(port)}
+    merged = DEFAULT_SETTINGS | _of_this_machine() | (settings or {}) | {"port": str(port)}
     lines = [f"{name} = '{value}'" for name, value in merged.items()]
     (data / "postgresql.auto.conf").write_text("\n".join(lines) + "\n")
     _own(data / "postgresql.auto.conf")
