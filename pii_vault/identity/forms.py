@@ -17,7 +17,9 @@ from starlette.datastructures import FormData
 from pii_vault.config import VaultSettings
 from pii_vault.errors import BodyTooLarge, CrossSite, InvalidRequest, StoreUnavailable, VaultError
 from pii_vault.identity.context import OpenIdentity
+from pii_vault.identity.errors import PasswordChecksBusy
 from pii_vault.identity.sessions import DATABASE_GONE
+from pii_vault.identity.signin import Try, take_back_try
 from pii_vault.web import content_policy, load_pages
 
 logger = logging.getLogger(__name__)
@@ -53,15 +55,19 @@ async def work(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         return await run_in_threadpool(function, *args, **kwargs)
 
 
-async def hash_work(issuer: OpenIdentity, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Work that hashes a password, with the issuer as its first argument: in threads of its own.
+async def hash_work(issuer: OpenIdentity, function: Callable[..., T], counted: Try, *args: Any, **kwargs: Any) -> T:
+    """Work that hashes a password, with the issuer and the counted try as its first arguments: in threads of its own.
 
     Raises:
-        PasswordChecksBusy: too many wait already.
+        PasswordChecksBusy: too many wait already; the try is not counted any more.
         StoreUnavailable.
     """
-    with _database():
-        return await issuer.identity.password_work.run(function, issuer, *args, **kwargs)
+    try:
+        with _database():
+            return await issuer.identity.password_work.run(function, issuer, counted, *args, **kwargs)
+    except PasswordChecksBusy:
+        await work(take_back_try, issuer, counted)
+        raise
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from pii_vault.identity.errors import SecondFactorRefused, SigninExpired, Signin
 from pii_vault.identity.keys import address_block, new_secret, secret_digest
 from pii_vault.identity.models import SigninAttempt, Staff
 from pii_vault.identity.record import NOBODY, Person
-from pii_vault.identity.throttle import Counter, count_try, forgive
+from pii_vault.identity.throttle import Counter, count_try, forgive, take_back
 
 Proof = Literal["app", "recovery"]
 
@@ -52,6 +52,12 @@ def count_password_try(issuer: OpenIdentity, *, login: str, address: str | None)
     block = issuer.keys.throttle_digest("address", address_block(address))
     _count(issuer, account, block)
     return Try(account, block)
+
+
+def take_back_try(issuer: OpenIdentity, counted: Try) -> None:
+    """Nothing was checked, so nothing was tried."""
+    with issuer.sessions.begin() as db:
+        take_back(db, (counted.account, counted.block))
 
 
 def check_password(issuer: OpenIdentity, counted: Try, *, login: str, password: str) -> tuple[Person, str]:

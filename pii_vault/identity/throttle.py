@@ -63,6 +63,13 @@ def forgive(session: Session, *, account: bytes, address: bytes) -> None:
         row.blocked_until = None  # a try that was checked met no pause: this one was set by the try itself
 
 
+def take_back(session: Session, digests: Sequence[bytes]) -> None:
+    """The try was counted and then not checked at all: nobody may be made to wait for it."""
+    for row in _lock(session, sorted(digests)).values():
+        row.failures = max(0, row.failures - 1)
+        row.blocked_until = None  # a try that was counted met no pause: this one was set by the try itself
+
+
 def _locked_rows(session: Session, counters: Sequence[Counter], *, now: datetime) -> dict[bytes, Throttle]:
     """Rows in one order for everybody, so that two tries cannot wait for each other."""
     digests = sorted({counter.digest for counter in counters})
