@@ -1,6 +1,7 @@
 """What the officer's commands work with: a vault, its erasure journal, and whose rights they act with."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -64,11 +65,12 @@ class OfficerDesk:
         )
 
 
-def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = False) -> T:
+def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = False, of: Instance | None = None) -> T:
     """Run an act; what the vault says is wrong ends the command; so does a restored database."""
+    logging.getLogger("pii_vault.rights.gate").setLevel(logging.CRITICAL)  # the command says it itself
 
     async def within() -> T:
-        instance = load()
+        instance = of or load()
         settings = instance.vault_settings()
         keys = open_keys(settings)
         journal = await open_journal(settings.erasure_journal_path, keys)
