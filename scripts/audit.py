@@ -2,10 +2,11 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar, cast
 
 import psycopg
 import typer
@@ -23,10 +24,15 @@ from pii_vault.core.detect import find_personal_data
 from pii_vault.errors import VaultError
 from pii_vault.identity.record import staff_subject
 from scripts.local.approval import prove
-from scripts.local.instance import load
+from scripts.local.deployed import Target, target
 from scripts.local.issuer import LocalIssuer, open_issuer
 from scripts.local.witness import WitnessAway, newest_checkpoint, witness_copy
 from scripts.voice import emit, fail, result, say
+
+if TYPE_CHECKING:
+    from scripts.local.instance import Instance
+
+T = TypeVar("T")
 
 cli = typer.Typer(help="The audit log of a vault.", no_args_is_help=True)
 
@@ -96,7 +102,7 @@ def subject(
     async def act(local: LocalIssuer) -> list[Look]:
         return await looks_at(local.vault, who)
 
-    looks = _run(act)
+    looks = _run(act, target())
     if as_json:
         emit({"subject": who, "looks": [asdict(look) | {"at": look.at.isoformat()} for look in looks]})
         return
@@ -117,18 +123,18 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a period as a signed bundle, which docs/audit_reader.py verifies without Larets."""
-    instance = load()
-    keys = open_keys(instance.vault_settings())
+    vault = target()
+    keys = open_keys(vault.settings)
     period = Period(since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), tenant)
 
     async def write() -> Exported:
         with out.open("xb") as file:
             return await export_bundle(
-                instance.vault_database_url,
+                vault.vault_database_url,
                 period,
                 file,
-                log_key=notes.parse_vkey(instance.log_vkey),
-                witness_key=notes.parse_vkey(instance.witness_vkey),
+                log_key=notes.parse_vkey(vault.log_vkey),
+                witness_key=notes.parse_vkey(vault.witness_vkey),
                 sign=keys.sign_checkpoint,
                 witnessed_only=witnessed_only,
             )
@@ -156,6 +162,9 @@ def new_origin(
     *,
     approver: Annotated[list[str], typer.Option(help="login of an officer or owner; twice, two persons")],
     reason: Annotated[str, typer.Option(help="why the log was restored; no personal data")],
+    owner_url_file: Annotated[
+        Path | None, typer.Option(help="file with the owner role's database address; not for the local instance")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Let a log restored from an older backup go on. Says what was lost; the witness keeps the statement for good."""
@@ -165,20 +174,23 @@ def new_origin(
     if not 1 <= len(reason) <= MAX_REASON or not reason.isprintable() or find_personal_data(reason):
         fail(f"the reason is empty, over {MAX_REASON} characters, or holds personal data", hint="say it without")
 
+    vault = target(owner_url_file)
+
     async def act(local: LocalIssuer) -> Succession:
-        settings = local.instance.vault_settings()
-        witnessed = await asyncio.to_thread(newest_checkpoint, settings)
+        witnessed = await asyncio.to_thread(newest_checkpoint, vault.settings)
         first, second = (prove(local, login) for login in approver)
         if first == second:
             fail("two different approvers are needed", hint="these logins belong to one person")
-        url = local.instance.vault_database_url
-        async with owner_committer(url, hash_key=await local.keys.audit_key()) as (pool, committer):
+        async with owner_committer(vault.vault_database_url, hash_key=await local.keys.audit_key()) as (
+            pool,
+            committer,
+        ):
             return await begin_origin(
                 pool,
                 committer,
                 local.keys,
-                log_key=notes.parse_vkey(local.instance.log_vkey),
-                witness_key=notes.parse_vkey(local.instance.witness_vkey),
+                log_key=notes.parse_vkey(vault.log_vkey),
+                witness_key=notes.parse_vkey(vault.witness_vkey),
                 witness_note=witnessed,
                 approvers=(first, second),
                 approver_subjects=[staff_subject(first), staff_subject(second)],
@@ -187,7 +199,7 @@ def new_origin(
             )
 
     try:
-        said = _run(act)
+        said = _run(act, vault)
     except WitnessAway as error:
         fail(
             f"the witness does not tell what it saw last: {error}", hint="start the public contour; nothing was changed"
@@ -202,9 +214,9 @@ def new_origin(
     )
 
 
-def _run(act: Any) -> Any:
-    async def main() -> Any:
-        async with open_issuer() as local:
+def _run(act: Callable[[LocalIssuer], Awaitable[T]], vault: Target) -> T:
+    async def main() -> T:
+        async with open_issuer(cast("Instance", vault)) as local:  # it asks for settings and address alone
             return await act(local)
 
     try:
@@ -245,15 +257,15 @@ def _copy(text: str) -> WitnessCopy:
 
 def _local(*, must_ask: bool) -> Source:
     """What the running witness itself remembers; without it a truncated log with its checkpoints would pass."""
-    instance = load()
+    vault = target()
     copy = None
     try:
-        copy = witness_copy(instance.vault_settings())
+        copy = witness_copy(vault.settings)
     except WitnessAway as error:
         if must_ask:
             fail(f"the witness does not answer: {error}", hint="`larets up` starts the public contour")
         say(f"larets: the witness was not asked: {error}")
-    return Source(instance.vault_database_url, instance.log_vkey, instance.witness_vkey, copy)
+    return Source(vault.vault_database_url, vault.log_vkey, vault.witness_vkey, copy)
 
 
 def _progress(done: int, expected: int) -> None:

@@ -4,7 +4,6 @@ Works on the local instance, or with the settings of the vault's own environment
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Annotated, TypeVar, cast, get_args
@@ -12,14 +11,13 @@ from typing import Annotated, TypeVar, cast, get_args
 import typer
 
 from pii_vault.assemble import open_keys, open_vault
-from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.core.search_keys import KeyKind
 from pii_vault.errors import VaultError
 from pii_vault.operations import plan as planning
 from pii_vault.operations.reindex import LOAD, Reindexed
 from pii_vault.operations.reindex import reindex as rebuild
 from pii_vault.vault import Vault
-from scripts.local.instance import load
+from scripts.local.deployed import target
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Indexes by parts of values: plan, switch on and off; re-index.")
@@ -105,7 +103,7 @@ def _part(text: str) -> tuple[str, KeyKind]:
 
 
 def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
-    settings = _settings()
+    settings = target().settings
 
     async def main() -> T:
         async with open_vault(settings.database_url, open_keys(settings), settings.policies_dir, pool_size=3) as vault:
@@ -115,12 +113,3 @@ def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
         return asyncio.run(main())
     except VaultError as error:
         fail(error.detail, hint="docs/guide-audit.md has the steps; repeating goes on where it stopped")
-
-
-def _settings() -> VaultSettings:
-    if "LARETS_VAULT_DATABASE_URL" not in os.environ:
-        return load().vault_settings()
-    try:
-        return load_settings()
-    except SettingsProblem as error:
-        fail(str(error), hint="give the commands the environment of the vault itself")
