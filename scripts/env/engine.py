@@ -23,6 +23,8 @@ from scripts.env.errors import EngineFailed, ForeignStep, Locked
 from scripts.env.notary import Notary
 from scripts.env.place import Contour
 from scripts.env.programs import Program
+from scripts.env.sealing import OtherFormat, Sealer, sealer
+from scripts.local.files import write_whole
 from scripts.tools.pulumi import VERSION
 from scripts.tools.tool import BIN
 
@@ -195,20 +197,34 @@ class Engine:
 
     def values(self) -> dict[str, str]:
         """The configuration in clear: secrets of this stack. Never print it."""
-        if not self.configured():
+        held = self._config()
+        if not held:
             return {}
+        try:
+            opened = self._sealer()
+            return {name: opened.open(one["secure"]) if isinstance(one, dict) else one for name, one in held.items()}
+        except OtherFormat:
+            pass
         with _explained():
-            held = self._stack().get_all_config()
-        return {name.removeprefix(VALUES): one.value for name, one in held.items() if name.startswith(VALUES)}
+            every = self._stack().get_all_config()
+        return {name.removeprefix(VALUES): one.value for name, one in every.items() if name.startswith(VALUES)}
 
     def set_values(self, values: Mapping[str, tuple[str, bool]]) -> None:
         """Pairs of value and whether it is secret; the secret ones are encrypted by the contour's passphrase."""
         workspace = self._stack().workspace
-        environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
-        for name, (value, secret) in values.items():
-            kind = "--secret" if secret else "--plaintext"
-            said = ["config", "set", kind, f"{VALUES}{name}", "--stack", self.contour.stack]
-            self.command.feed(said, str(self.folder), environment, value)
+        try:
+            seal = self._sealer().seal
+        except OtherFormat:
+            environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
+            for name, (value, secret) in values.items():
+                kind = "--secret" if secret else "--plaintext"
+                said = ["config", "set", kind, f"{VALUES}{name}", "--stack", self.contour.stack]
+                self.command.feed(said, str(self.folder), environment, value)
+            return
+        held = {
+            f"{VALUES}{name}": {"secure": seal(value)} if secret else value for name, (value, secret) in values.items()
+        }
+        _add_config(self._file, held)
 
     def change_passphrase(self, fresh: str) -> None:
         """Encrypts configuration and state anew; the contour's passphrase file is the caller's to replace."""
@@ -235,8 +251,17 @@ class Engine:
                 held.deployment = kept
                 stack.import_stack(held)
 
+    @property
+    def _file(self) -> Path:
+        """The stack's own configuration, as the engine keeps it."""
+        return self.folder / f"Pulumi.{self.contour.stack}.yaml"
+
+    def _sealer(self) -> Sealer:
+        whole = (yaml.safe_load(self._file.read_text()) if self._file.exists() else None) or {}
+        return sealer(str(whole.get("encryptionsalt", "")), self.contour.passphrase.read_text().strip())
+
     def _config(self) -> dict[str, Any]:
-        path = self.folder / f"Pulumi.{self.contour.stack}.yaml"
+        path = self._file
         held = ((yaml.safe_load(path.read_text()) if path.exists() else None) or {}).get("config") or {}
         return {name.removeprefix(VALUES): value for name, value in held.items() if name.startswith(VALUES)}
 
@@ -296,7 +321,7 @@ class Engine:
             Path(self.backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
         with _explained():
             automation.Stack.create_or_select(self.contour.stack, workspace)
-        _add_config(self.folder / f"Pulumi.{self.contour.stack}.yaml", NO_DEFAULTS)
+        _add_config(self._file, NO_DEFAULTS)
         return _Known(self.contour.stack, workspace)
 
 
@@ -357,4 +382,4 @@ def _step(metadata: automation.StepEventMetadata) -> Step:
 def _add_config(path: Path, settings: Mapping[str, Any]) -> None:
     whole = (yaml.safe_load(path.read_text()) if path.exists() else None) or {}
     whole["config"] = {**(whole.get("config") or {}), **settings}
-    path.write_text(yaml.safe_dump(whole, sort_keys=True))
+    write_whole(path, yaml.safe_dump(whole, sort_keys=True), mode=0o600)
