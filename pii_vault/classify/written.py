@@ -23,7 +23,9 @@ _LOCAL_WORDS = rf"(?:{_SPELLED}|{_PART}(?:(?:{_DOT}|{_SAID_SIGN}|\s(?=\d)|(?<=[a
 _HIDDEN: Final = re.compile(
     rf"(?<![\w@.])(?P<local>{_LOCAL_WORDS}){_AT}(?P<host>{_PART}(?:{_DOT}{_PART})*?){_DOT}{_TOP}(?!\w)", re.IGNORECASE
 )
-_NO_TOP: Final = re.compile(rf"(?<![\w@.])(?P<local>{_LOCAL_WORDS}){_AT}(?:{_MAIL_HOSTS})(?!\w)", re.IGNORECASE)
+_NO_TOP: Final = re.compile(
+    rf"(?<![\w@.])(?P<local>{_LOCAL_WORDS}){_AT}(?:{_MAIL_HOSTS})(?:\s+{_TOP})?(?!\w)", re.IGNORECASE
+)
 _NOT_LOCAL: Final = word_set("not_local")
 
 _AT_HANDLE = re.compile(

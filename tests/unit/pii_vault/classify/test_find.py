@@ -26,6 +26,9 @@ def found(text: str) -> list[tuple[str, str]]:
         ("родилась ", "двенадцатого марта тысяча девятьсот восьмидесятого года", "birth_date"),
         ("пропуск на ", "о 123 ко 777", "car_plate"),
         ("живу ", "улица Садовая дом семь квартира двенадцать", "address"),
+        ("везите на ", "проспект Мира, сто один, квартира сорок пять", "address"),
+        ("везите на ", "ул. К. Маркса, 33", "address"),
+        ("пишите на ", "anna собака яндекс ру", "email"),
     ],
 )
 def test_what_is_said_aloud_is_found_whole(lead: str, value: str, class_id: str) -> None:

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 from pii_vault.core import tokens
 from pii_vault.errors import MalformedToken
 
-VECTORS: list[dict[str, Any]] = json.loads(Path("tests/vectors/tokens.json").read_text("utf-8"))
+VECTORS: list[dict[str, Any]] = [
+    vector
+    for name in ("tokens", "tokens_v1_by_time")  # wholly random, and since ids begin with the second they were made in
+    for vector in json.loads(Path(f"tests/vectors/{name}.json").read_text("utf-8"))
+]
 TOKENS = [vector for vector in VECTORS if vector["kind"] == "token"]
 SUBJECTS = [vector for vector in VECTORS if vector["kind"] == "subject"]
 MALFORMED: list[dict[str, str]] = json.loads(Path("tests/vectors/tokens_v1_malformed.json").read_text("utf-8"))
