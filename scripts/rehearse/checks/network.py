@@ -26,7 +26,7 @@ INTENDED: Final[dict[Side, frozenset[str]]] = {
     "private": frozenset(
         {
             f"{OUTSIDE} → edge/*: TCP 8443",
-            "203.0.113.20/32 → edge/*: TCP 9443",
+            "203.0.113.20/32 → edge/*: TCP 8443,9443",
             "edge/* → vault/vault: TCP 8200-8201",
             "vault/* → data/*: TCP 5432",
             "vault/vault-worker → 203.0.113.21/32: TCP 8443",
@@ -36,7 +36,7 @@ INTENDED: Final[dict[Side, frozenset[str]]] = {
     "public": frozenset(
         {
             f"{OUTSIDE} → edge/*: TCP 8443",
-            "203.0.113.10/32 → edge/*: TCP 9443",
+            "203.0.113.10/32 → edge/*: TCP 8443,9443",
             "edge/* → app/app: TCP 8100-8101",
             "app/* → data/*: TCP 5432",
         }
