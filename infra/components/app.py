@@ -54,7 +54,8 @@ def workloads(args: AppArgs) -> tuple[WorkloadArgs, WorkloadArgs]:
     }  # fmt: skip
     app = WorkloadArgs(
         "app", command=("python", "-m", "app.main"), size=args.web,
-        ports={"browser": APP_BROWSER, "intake": APP_INTAKE}, probe=Probe(APP_BROWSER, host=args.hosts.crm), **shared,
+        ports={"browser": APP_BROWSER, "intake": APP_INTAKE},
+        probe=Probe(APP_BROWSER, host=args.hosts.crm, scheme="HTTPS"), **shared,
     )  # fmt: skip
     return app, WorkloadArgs("app-worker", command=("python", "-m", "app.worker"), size=args.worker, **shared)
 
@@ -67,6 +68,8 @@ def _environment(args: AppArgs) -> dict[str, str]:
         "crm_origin": f"https://{hosts.crm}",
         "vault_origin": f"https://{hosts.vault}",
         "console_origin": f"https://{hosts.console}",
+        "browser_cert": f"{RUN}/tls/tls.crt",
+        "browser_key": f"{RUN}/tls/tls.key",
         "intake_cert": f"{RUN}/tls/tls.crt",
         "intake_key": f"{RUN}/tls/tls.key",
         "private_ca": f"{RUN}/peer/ca.crt",

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from infra.components.objects import Component, Manifest, Place, metadata
+from infra.components.secrets import SecretArgs
 from infra.components.workload import Workload, WorkloadArgs
 from infra.lib.labels import labels, selector
 from infra.lib.names import EDGE, EDGE_BROWSER, EDGE_SERVICE, LINK_PORT, PUBLIC_PORT, DataClass, service_host
@@ -56,6 +57,12 @@ class Edge(Component):
         self.register_outputs({})
 
 
+def secrets(args: EdgeArgs) -> tuple[SecretArgs, ...]:
+    """The authority by which the edge knows the listener behind it: a route's policy looks beside its Service."""
+    namespace = EDGE if args.kind == "proxy" else args.target_namespace
+    return (SecretArgs("edge-authority", namespace, args.data_class, {"ca.crt": "{authority-crt}"}),)
+
+
 def gateway(args: EdgeArgs, own: dict[str, str]) -> list[Manifest]:
     """Gateway API: a listener per host, a route in the workload's namespace, and what may refer to what."""
     spoken = {"group": "", "kind": "Secret", "name": "tls-edge"}
@@ -86,6 +93,13 @@ def gateway(args: EdgeArgs, own: dict[str, str]) -> list[Manifest]:
             "rules": [{"backendRefs": [{"name": args.target, "port": args.browser_port}]}],
         }),
     ]  # fmt: skip
+    found.append(_object("BackendTLSPolicy", "browsers", args.target_namespace, own, {
+        "targetRefs": [{"group": "", "kind": "Service", "name": args.target, "sectionName": "browser"}],
+        "validation": {
+            "caCertificateRefs": [{"group": "", "kind": "Secret", "name": "edge-authority"}],
+            "hostname": service_host(args.target, args.target_namespace),
+        },
+    }))  # fmt: skip
     if args.link_open:
         found.append(_object("TLSRoute", "link", args.target_namespace, own, {
             "parentRefs": [{"name": "edge", "namespace": EDGE, "sectionName": "link"}],
@@ -105,6 +119,7 @@ def proxy_text(args: EdgeArgs) -> str:
     upstream = service_host(args.target, args.target_namespace)
     # By the pod's own resolver, once: the address of a Service stays. Without it the proxy ends and is started again.
     resolved = "init-addr libc"
+    trusted = f"ssl verify required ca-file {RUN}/authority/ca.crt verifyhost {upstream} sni str({upstream})"
     lines = f"""\
 global
   maxconn 4000
@@ -130,7 +145,7 @@ frontend browsers
   default_backend browser-listener
 backend browser-listener
   mode http
-  server main {upstream}:{args.browser_port} {resolved}
+  server main {upstream}:{args.browser_port} {resolved} {trusted}
 """
     if args.link_open:
         lines += f"""\
@@ -161,6 +176,7 @@ def _workload(args: EdgeArgs) -> WorkloadArgs:
         mounts=(
             Mount("config", f"{RUN}/config", config="edge"),
             Mount("tls", f"{RUN}/tls", secret="tls-edge", items=pem),  # noqa: S106  a name
+            Mount("authority", f"{RUN}/authority", secret="edge-authority"),  # noqa: S106
             temporary("16Mi"),
         ),
         probe=Probe(_HEALTH, ready="/healthz"),

@@ -90,7 +90,7 @@ def workloads(args: VaultArgs) -> tuple[WorkloadArgs, WorkloadArgs]:
     vault = WorkloadArgs(
         "vault", command=("python", "-m", "pii_vault.main"), size=args.web,
         ports={"browser": VAULT_BROWSER, "service": VAULT_SERVICE},
-        probe=Probe(VAULT_BROWSER, host=args.hosts.vault), **shared,
+        probe=Probe(VAULT_BROWSER, host=args.hosts.vault, scheme="HTTPS"), **shared,
     )  # fmt: skip
     worker = WorkloadArgs("vault-worker", command=("python", "-m", "pii_vault.worker"), size=args.worker, **shared)
     return vault, worker
@@ -105,6 +105,8 @@ def _environment(args: VaultArgs) -> dict[str, str]:
         "console_origin": f"https://{hosts.console}",
         "hooks_origin": f"https://{hosts.hooks}",
         "crm_origin": f"https://{hosts.crm}",
+        "browser_cert": f"{RUN}/tls/tls.crt",
+        "browser_key": f"{RUN}/tls/tls.key",
         "service_cert": f"{RUN}/tls/tls.crt",
         "service_key": f"{RUN}/tls/tls.key",
         "private_ca": f"{RUN}/tls/ca.crt",

@@ -8,7 +8,7 @@ import pulumi_kubernetes as kubernetes
 
 from infra.clouds.existing import existing
 from infra.clouds.handle import ClusterHandle
-from infra.components import database
+from infra.components import database, edge
 from infra.components.certificates import CertificateArgs, CertificateSet
 from infra.components.database import Database, DatabaseArgs
 from infra.components.edge import Edge, EdgeArgs
@@ -68,7 +68,7 @@ def add_secrets(settings: StackSettings, own: tuple[SecretArgs, ...], values: Va
     """The half's own secrets, its database's, and the addresses by which the database is reached."""
     return SecretSet(
         "secrets",
-        (*_database_secrets(settings), *own),
+        (*_database_secrets(settings), *edge.secrets(_edge_args(settings, link_open=False)), *own),
         place,
         how=settings.secrets,
         environment=settings.environment,
@@ -147,26 +147,26 @@ def add_database(settings: StackSettings, place: Place, *, after: list[pulumi.Re
 
 
 def add_edge(settings: StackSettings, peer: Facts | None, place: Place, *, after: list[pulumi.Resource]) -> Edge:
+    return Edge(_edge_args(settings, link_open=peer is not None), place, after=after)
+
+
+def _edge_args(settings: StackSettings, *, link_open: bool) -> EdgeArgs:
     private = settings.contour == "private"
     hosts = settings.hosts
-    return Edge(
-        EdgeArgs(
-            kind=settings.edge.kind,
-            data_class=data_class(settings),
-            image=settings.images.edge,
-            gateway_class=settings.edge.gateway_class,
-            service=settings.edge.service,
-            load_balancer_class=settings.cluster.load_balancer_class,
-            hosts=(hosts.vault, hosts.console, hosts.hooks) if private else (hosts.crm,),
-            link_host=hosts.service if private else hosts.intake,
-            link_open=peer is not None,
-            target="vault" if private else "app",
-            target_namespace=settings.vault_namespace,
-            browser_port=names.VAULT_BROWSER if private else names.APP_BROWSER,
-            service_port=names.VAULT_SERVICE if private else names.APP_INTAKE,
-            size=settings.sizes.edge,
-            generation=settings.secrets.generation,
-        ),
-        place,
-        after=after,
+    return EdgeArgs(
+        kind=settings.edge.kind,
+        data_class=data_class(settings),
+        image=settings.images.edge,
+        gateway_class=settings.edge.gateway_class,
+        service=settings.edge.service,
+        load_balancer_class=settings.cluster.load_balancer_class,
+        hosts=(hosts.vault, hosts.console, hosts.hooks) if private else (hosts.crm,),
+        link_host=hosts.service if private else hosts.intake,
+        link_open=link_open,
+        target="vault" if private else "app",
+        target_namespace=settings.vault_namespace,
+        browser_port=names.VAULT_BROWSER if private else names.APP_BROWSER,
+        service_port=names.VAULT_SERVICE if private else names.APP_INTAKE,
+        size=settings.sizes.edge,
+        generation=settings.secrets.generation,
     )

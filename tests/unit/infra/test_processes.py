@@ -127,6 +127,13 @@ def test_the_proxy_lets_known_hosts_through_and_logs_nobody() -> None:
     assert "log" not in text.replace("dialog", "")
 
 
+def test_the_proxy_checks_who_answers_it() -> None:
+    text = proxy_text(edge(link_open=False))
+    assert "ssl verify required" in text
+    assert "verifyhost vault.vault.svc" in text
+    assert "verify none" not in text
+
+
 def test_the_proxy_has_no_listener_for_a_closed_link() -> None:
     assert ":9443" in proxy_text(edge(link_open=True))
     assert ":9443" not in proxy_text(edge(link_open=False))

@@ -27,7 +27,7 @@ from tests.unit.infra.conftest import Opened, all_registered, rendered
 CONTOURS: list[Contour] = ["private", "public"]
 # Their schemas come with their operators, not with Kubernetes.
 CUSTOM = {"Cluster", "Certificate", "ClusterIssuer", "ExternalSecret", "ServiceMonitor", "PrometheusRule", "Gateway",
-          "HTTPRoute", "TLSRoute"}  # fmt: skip
+          "HTTPRoute", "TLSRoute", "BackendTLSPolicy"}  # fmt: skip
 VARIANTS: list[dict[str, Any]] = [
     {"stage": "production"},
     {"stage": "rehearsal"},
