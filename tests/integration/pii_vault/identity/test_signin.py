@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-import threading
 import time
 
 import httpx
@@ -331,26 +330,6 @@ async def test_nobody_enters_unrecorded(stage: Stage) -> None:
     assert rows(stage.database, "SELECT count(*) FROM staff_session") == [(0,)]
     # Nothing was spent: the same code is good when the log can be written again.
     assert (await browser.submit("/identity/second-factor", form)).status_code == 303
-
-
-async def test_burst_of_signins_is_told_to_come_again_and_stops_nobody_else(stage: Stage) -> None:
-    member, here = stage.member(), stage.browser()
-    await stage.sign_in(here, member)
-    policy, go_on = stage.issuer.policy, threading.Event()
-    burst = policy.password_checks_at_once + policy.password_checks_waiting
-    checks = [asyncio.create_task(stage.issuer.identity.password_work.run(go_on.wait)) for _ in range(burst)]
-    await asyncio.sleep(0)
-    try:
-        for _ in range(policy.account_free_failures + 1):  # what was not checked is no failed try either
-            refused = await stage.give_password(stage.browser(), member.login)
-            assert refused.status_code == 503
-        assert int(refused.headers["retry-after"]) >= 1
-        assert "Nothing was checked" in refused.text
-        assert (await here.get("/identity/sessions")).status_code == 200
-    finally:
-        go_on.set()
-        await asyncio.gather(*checks)
-    assert (await stage.give_password(stage.browser(), member.login)).status_code == 303
 
 
 async def test_big_and_odd_bodies_are_refused(stage: Stage) -> None:
