@@ -1,9 +1,12 @@
 """Where a program takes its secrets from: the stack's encrypted configuration, or placeholders when only rendering."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Protocol
 
 import pulumi
+
+from infra import pki
 
 CONFIG: str = "larets"  # every value is called larets:<name> in the stack's configuration
 
@@ -15,12 +18,15 @@ class Values(Protocol):
 
 
 class ConfigValues:
-    """The stack's own configuration. A missing value stops the program and names what is missing."""
+    """The stack's own configuration. A missing value stops the program, and so does a certificate that is over."""
 
     def __init__(self) -> None:
         self._config = pulumi.Config(CONFIG)
 
     def secret(self, name: str) -> pulumi.Output[str]:
+        """Raises CertificateExpired before anything is deployed with it."""
+        if name.endswith("-crt"):
+            pki.check(self._config.require(name), name.removesuffix("-crt"), now=datetime.now(UTC))
         return self._config.require_secret(name)
 
 

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from infra.components.objects import Component, Manifest, Place, metadata
 from infra.components.secrets import SecretArgs
 from infra.components.workload import Workload, WorkloadArgs
+from infra.lib import proxy
 from infra.lib.labels import labels, selector
 from infra.lib.names import EDGE, EDGE_BROWSER, EDGE_SERVICE, LINK_PORT, PUBLIC_PORT, DataClass, service_host
 from infra.lib.parts import WorkloadSize
@@ -115,52 +116,14 @@ def _object(kind: str, name: str, namespace: str, own: dict[str, str], spec: dic
 
 
 def proxy_text(args: EdgeArgs) -> str:
-    """HAProxy's configuration. An unknown host gets 421, an unknown server name nothing at all."""
-    upstream = service_host(args.target, args.target_namespace)
-    # By the pod's own resolver, once: the address of a Service stays. Without it the proxy ends and is started again.
-    resolved = "init-addr libc"
-    trusted = f"ssl verify required ca-file {RUN}/authority/ca.crt verifyhost {upstream} sni str({upstream})"
-    lines = f"""\
-global
-  maxconn 4000
-  ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
-defaults
-  timeout connect 5s
-  timeout client 70s
-  timeout server 70s
-  timeout http-request 20s
-  timeout http-keep-alive 65s
-frontend health
-  mode http
-  bind :{_HEALTH}
-  monitor-uri /healthz
-frontend browsers
-  mode http
-  bind :{EDGE_BROWSER} ssl crt {RUN}/tls/edge.pem alpn h2,http/1.1
-  acl known hdr(host) -i {" ".join(args.hosts)}
-  http-request return status 421 content-type text/plain string "unknown host" unless known
-  http-request del-header forwarded
-  http-request set-header x-forwarded-for %[src]
-  http-response set-header strict-transport-security "max-age=63072000"
-  default_backend browser-listener
-backend browser-listener
-  mode http
-  server main {upstream}:{args.browser_port} {resolved} {trusted}
-"""
-    if args.link_open:
-        lines += f"""\
-frontend link
-  mode tcp
-  bind :{EDGE_SERVICE}
-  tcp-request inspect-delay 5s
-  tcp-request content accept if {{ req.ssl_hello_type 1 }} {{ req.ssl_sni -i {args.link_host} }}
-  tcp-request content reject
-  default_backend service-listener
-backend service-listener
-  mode tcp
-  server main {upstream}:{args.service_port} {resolved}
-"""
-    return lines
+    return proxy.text(
+        hosts=args.hosts,
+        link_host=args.link_host if args.link_open else "",
+        upstream=service_host(args.target, args.target_namespace),
+        browser_port=args.browser_port,
+        service_port=args.service_port,
+        health_port=_HEALTH,
+    )
 
 
 def _workload(args: EdgeArgs) -> WorkloadArgs:
