@@ -2,10 +2,10 @@
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
@@ -13,7 +13,7 @@ from pii_vault.classify.find import MAX_CHARACTERS, Witness, find, no_witness
 from pii_vault.classify.replace import replaced
 from scripts.voice import fail, result, say
 
-cli = typer.Typer(help="Find personal data in texts.", add_completion=False)
+cli = typer.Typer(help="Find personal data in texts.", rich_markup_mode=None)
 
 PROGRESS: Final = 1000  # lines
 
@@ -42,17 +42,19 @@ def classify(
     witness = no_witness if rules_only else _recogniser()
     faults = 0
     try:
-        source = nullcontext(sys.stdin) if file is None else file.open(encoding="utf-8")
+        source = nullcontext(sys.stdin.buffer) if file is None else file.open("rb")
         with source as lines:
             for number, answer in enumerate(_answers(lines, witness, lenient=not as_json), start=1):
                 faults += "error" in answer
                 _tell(answer, as_json=as_json)
                 if number % PROGRESS == 0:
                     say(f"{number:,} texts")
-    except OSError as error:
-        fail(f"{file} cannot be read: {error.strerror}", hint="give a file of JSON lines, or pipe them in")
     except BrokenPipeError:
         raise typer.Exit(1) from None
+    except OSError as error:
+        fail(
+            f"{file or 'the input'} cannot be read: {error.strerror}", hint="give a file of JSON lines, or pipe them in"
+        )
     if faults:
         fail(f"{faults:,} lines could not be read", hint='each line is one JSON object: {"id": "1", "text": "…"}')
 
@@ -63,19 +65,16 @@ def _recogniser() -> Witness:
     return Recogniser().people
 
 
-def _answers(lines: IO[str], witness: Witness, *, lenient: bool) -> Iterator[dict[str, Any]]:
-    number = 0
-    while True:
-        number += 1
+def _answers(lines: Iterable[bytes], witness: Witness, *, lenient: bool) -> Iterator[dict[str, Any]]:
+    for number, raw in enumerate(lines, start=1):
+        if not raw.strip():
+            continue
         try:
-            line = next(lines, None)
+            line = raw.decode("utf-8").rstrip("\r\n")
         except UnicodeDecodeError:
-            yield {"id": None, "line": number, "error": "not UTF-8; nothing after this line was read"}
-            return
-        if line is None:
-            return
-        if line.strip():
-            yield _answer(line.rstrip("\n"), number, witness, lenient=lenient)
+            yield {"id": None, "line": number, "error": "not UTF-8"}
+            continue
+        yield _answer(line, number, witness, lenient=lenient)
 
 
 def _answer(line: str, number: int, witness: Witness, *, lenient: bool) -> dict[str, Any]:
@@ -102,4 +101,5 @@ def _tell(answer: dict[str, Any], *, as_json: bool) -> None:
     elif "error" in answer:
         result(f"{answer['id']}: line {answer['line']}: {answer['error']}")
     else:
-        result(f"{answer['id']}: {replaced(answer['text'], answer['spans'], lambda span: f'[{span.class_id}]')}")
+        marked = replaced(answer["text"], answer["spans"], lambda span: f"[{span.class_id}]")
+        result(f"{answer['id']}: {marked}".encode(errors="replace").decode())  # JSON can spell half characters

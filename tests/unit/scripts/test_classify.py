@@ -40,6 +40,14 @@ def test_a_bad_line_gives_an_error_in_its_place_and_the_others_go_on(bad: str) -
     assert "Наташа" not in json.dumps(answers, ensure_ascii=False)
 
 
+def test_bytes_that_are_no_text_lose_no_other_line() -> None:
+    status, answers = run(f"{GOOD}\n".encode() + b"\xff\xfe\n" + b'{"id": 2, "text": "\\ud800"}\n' + GOOD.encode())
+    assert status == 1
+    assert [answer.get("error") for answer in answers] == [None, "not UTF-8", None, None]
+    done = CliRunner().invoke(cli, ["--rules-only"], input=b'{"id": 2, "text": "\\ud800"}\n')
+    assert done.stdout == "2: ?\n"
+
+
 def test_a_file_is_read_and_a_missing_one_is_told(tmp_path: Path) -> None:
     (tmp_path / "texts").write_text(GOOD, "utf-8")
     assert run("", "--file", str(tmp_path / "texts"))[0] == 0
