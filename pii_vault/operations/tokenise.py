@@ -10,7 +10,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.core.blind_index import VersionedIndexer
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.core.primitives import ValueCipher
-from pii_vault.core.tokens import new_subject_text, parse_subject, subject_writer, token_writer
+from pii_vault.core.tokens import parse_subject, subject_writer, token_writer
 from pii_vault.errors import (
     BudgetExceeded,
     Forbidden,
@@ -145,6 +145,10 @@ class _Request:
     key: str | None = None
     fingerprint: bytes = b""
     charged: bool = False
+    write_subject: Callable[[bytes], str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.write_subject = subject_writer(tenant=self.principal.tenant)
 
     async def attempt(self) -> list[TokeniseResult]:
         """Raises PlanOutdatedError when the plan no longer holds at the time of writing."""
@@ -246,11 +250,14 @@ class _Request:
             if slot == plan.opened:
                 plan.opened += 1
             indexer = known.indexer if known.field_class.indexed else None
-            digest = indexer.digest(normal) if indexer is not None else None
-            if item.kind == "deterministic" and indexer is not None:
-                place, *others = [(known.field_class.key, each) for each in indexer.digests(normal)]
+            digest = None
+            if indexer is not None and item.kind == "deterministic":
+                digest, *older = indexer.digests(normal)
+                place = (known.field_class.key, digest)
                 plan.wanted[len(plan.indexes)] = (place, normal)
-                plan.also.update(dict.fromkeys(others, place))
+                plan.also.update(dict.fromkeys(((place[0], each) for each in older), place))
+            elif indexer is not None:
+                digest = indexer.digest(normal)
             plan.indexes.append(index)
             plan.classes.append(known)
             plan.slots.append(slot)
@@ -312,7 +319,7 @@ class _Request:
         digests = [digest for _, digest in places]
         digests += [digest for (_, digest), place in plan.also.items() if place in places]
         if digests:
-            act.guard.watch(set().union(*(found.seen.get(digest, ()) for digest in digests)), digests)
+            act.guard.watch(found.seen(digests), digests)
 
     def _is_reusable(self, known: Known) -> bool:
         return known.active and known.deterministic and known.retention == self.group
@@ -337,8 +344,7 @@ class _Request:
             digests=[plan.digests[row] for row in fresh],
             deterministic=[row in plan.wanted for row in fresh],
         )
-        write_subject = subject_writer(tenant=self.principal.tenant)
-        texts = {subject: write_subject(subject) for subject in set(new.subjects)}
+        texts = {subject: self.write_subject(subject) for subject in set(new.subjects)}
         plan.subjects |= texts.keys()
         tokens = act.seal(new)
         if self.parts:
@@ -394,8 +400,7 @@ class _Request:
 
     def _answer(self, plan: _Plan, row: int, token: bytes, subject: bytes) -> None:
         plan.subjects.add(subject)
-        text = new_subject_text(subject, tenant=self.principal.tenant)
-        plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), text)
+        plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), self.write_subject(subject))
 
 
 def _subject_error(subject: bytes, state: bytes | None) -> str | None:
