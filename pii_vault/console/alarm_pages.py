@@ -20,6 +20,7 @@ from pii_vault.identity.forms import read_plain_form
 from pii_vault.services import Services
 from pii_vault.web import Language, language, load_pages, translator
 
+_ORDER = {"usual": 1, "limit": 2}  # after the figures themselves
 Key = Annotated[int, Path(ge=1, le=2**62)]
 
 
@@ -79,7 +80,8 @@ class AlarmPages:
 
 
 def _view(row: AlarmRow, names: dict[str, str], lang: Language) -> AlarmView:
-    figures = ", ".join(f"{word(FIGURES, name, lang)}: {number}" for name, number in row.counts.items())
+    shown = sorted(row.counts, key=lambda name: _ORDER.get(name, 0))  # the database keeps no order
+    figures = ", ".join(f"{word(FIGURES, name, lang)}: {row.counts[name]}" for name in shown)
     day = f"{row.hour.astimezone(MOSCOW):%Y-%m-%d}"
     return AlarmView(
         key=row.key,

@@ -176,6 +176,8 @@ SCENES: Final[dict[str, tuple[str | None, Scene]]] = {
     "console-record": ("officer", at("console", "/audit/3")),
     "console-person": ("officer", at("console", "/person/%")),
     "console-nobody": ("officer", found_nobody),
+    "console-alarms": ("officer", at("console", "/alarms")),
+    "console-break-glass": ("sales", at("console", "/break-glass")),
     "console-closed": ("sales", at("console", "/")),
     "console-not-found": ("officer", at("console", "/audit/999999")),
 }

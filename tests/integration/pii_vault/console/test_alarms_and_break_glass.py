@@ -36,6 +36,7 @@ async def test_the_officer_reads_an_alarm_and_acknowledges_it(client: httpx.Asyn
     page = (await client.get("/alarms")).text
     assert "Много отказов" in page
     assert "Продавец Север" in page
+    assert "отказов: 11, порог: 10" in page
     refused = await client.post(f"/alarms/{key}", data={"note": "звонила +7 916 123-45-67"})
     assert refused.status_code == 422
     assert "123-45-67" not in refused.text
