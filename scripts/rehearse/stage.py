@@ -39,7 +39,10 @@ class Said:
 
     @property
     def json(self) -> Any:
-        return json.loads(self.out)
+        try:
+            return json.loads(self.out)
+        except ValueError:
+            raise CheckFailed(f"ended with {self.code} and no answer: {self.error}") from None
 
     @property
     def error(self) -> str:

@@ -92,7 +92,7 @@ def small_quota(stage: Stage) -> None:
     path = stage.contour("public").settings
     whole = path.read_text()
     try:
-        stage.change("public", "sizes", web={"replicas": 4, "max_replicas": 4, "cpu": "20", "cpu_limit": "20"})
+        stage.change("public", "sizes", web={"replicas": 4, "max_replicas": 4, "cpu": "10", "cpu_limit": "10"})
         said = stage.run("check", "public", "--json")
     finally:
         path.write_text(whole)
