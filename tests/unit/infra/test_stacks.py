@@ -45,7 +45,7 @@ def test_the_wrong_cluster_stops_a_project_before_its_program(monkeypatch: pytes
     def program(*_: Any) -> Any:
         pytest.fail("the program was started")
 
-    monkeypatch.setattr(infra.entry.pulumi, "Config", Config)
+    monkeypatch.setattr("pulumi.Config", Config)
     monkeypatch.setattr(infra.entry, "uid_of", lambda _: "another")
     monkeypatch.setattr(infra.entry, "program", program)
     with pytest.raises(WrongCluster):
