@@ -4,7 +4,7 @@ Foreign keys are checked when the statement ends, so the tables need no order am
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -24,6 +24,7 @@ class Batch:
 
     def __init__(self) -> None:
         self._rows: dict[str, list[Row]] = {}
+        self._after: list[Callable[[], Awaitable[None]]] = []
 
     def add(self, table: str, *rows: Row) -> None:
         """The columns' own types see each value: a token column refuses here what it refuses anywhere."""
@@ -33,10 +34,16 @@ class Batch:
         if rows:
             self._rows.setdefault(table, []).extend(rows)
 
+    def after(self, act: Callable[[], Awaitable[None]]) -> None:
+        """What must find the new rows written: a change of an old row that names one of them."""
+        self._after.append(act)
+
     async def write(self, session: AsyncSession) -> None:
         if self._rows:
             statement = _statement(tuple((table, tuple(rows[0])) for table, rows in self._rows.items()))
             await session.execute(statement, {table: _json(rows) for table, rows in self._rows.items()})
+        for act in self._after:
+            await act()
 
 
 def _json(rows: Sequence[Row]) -> str:

@@ -94,7 +94,9 @@ class Intake:
             batch.add("orders", values | origin | first | status)
         else:
             values["status"] = known.status if data.status == known.shop_status else data.status
-            await repository.update_order(session, order_id, values)
+            batch.after(
+                lambda: repository.update_order(session, order_id, values)
+            )  # it may name a contact of the batch
         await _replace_items(session, batch, order_id, _items(event.tenant, order_id, data), fresh=known is None)
         await store_order_tokens(session, batch, event.tenant, order_id, data, new_order=known is None)
         kind, change = _what_happened(data, known)

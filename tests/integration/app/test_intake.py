@@ -237,3 +237,14 @@ async def test_nothing_is_visible_without_a_tenant(take: Take, db: Database) -> 
     await take()
     async with db.anonymous() as session:
         assert (await session.execute(text("SELECT count(*) FROM orders"))).scalar() == 0
+
+
+async def test_an_order_that_gets_another_buyer_names_the_new_contact(take: Take, app_database: Clone) -> None:
+    await take(order_event(1))
+    assert (await take(order_event(1, sequence=2, contact=party(2), recipient=party(3)))).status == "applied"
+    with psycopg.connect(app_database.superuser_url) as connection:
+        rows = connection.execute(
+            "SELECT c.subject, r.subject FROM orders o JOIN contact c ON c.id = o.contact_id "
+            "JOIN contact r ON r.id = o.recipient_id"
+        ).fetchall()
+    assert rows == [(subject(2), subject(3))]
