@@ -1,15 +1,20 @@
 """Removes a contour: the last stack first. Protected objects stay unless the administrator says that they go too."""
 
+import time
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from scripts.env.engine import Engine
 from scripts.env.environment import Environment
+from scripts.env.errors import EnvProblem
 from scripts.env.live import from_state, manifest_of
 from scripts.env.notary import KUBERNETES
 from scripts.env.plan import STATEFUL
 from scripts.env.verbs.status import ROLLED
 from scripts.voice import say
+
+PLATFORM: Final = "platform"
+PATIENCE: Final = 120.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,23 +40,39 @@ def losses(environment: Environment) -> Losses:
 
 
 def remove(environment: Environment, *, with_data: bool) -> dict[str, Any]:
-    """Destroys the stacks, the last first. With `with_data` also what the stacks protect and what their sets left."""
+    """Destroys the stacks, the last first.
+
+    Without `with_data` what is protected stays in the cluster, and with it the platform: its namespaces hold them.
+    """
     named = losses(environment)
+    kept = [] if with_data else named.protected
     leftovers = _claims(environment) if with_data else []
+    removed = 0
     for engine in reversed(environment.engines):
-        if not engine.known:
+        if not engine.known or (kept and engine.program.stack == PLATFORM):
             continue
-        protected = [resource for resource in _objects(engine) if resource.get("protect")]
+        objects = _objects(engine)
+        if with_data:
+            leftovers += [manifest_of(from_state(one["inputs"])) for one in objects if one.get("protect")]
         engine.unprotect()
         say(f"  {environment.contour.side}: removing {engine.program.stack} …")
         engine.destroy()
-        if with_data:
-            for resource in protected:
-                environment.cluster().delete(manifest_of(from_state(resource["inputs"])))
-    for claim in leftovers:
-        environment.cluster().delete(claim)
-    kept = [] if with_data else named.protected
-    return {"removed": len(named.objects) - len(kept), "kept": kept}
+        removed += sum(not one.get("protect") or with_data for one in objects)
+        for manifest in leftovers:
+            environment.cluster().delete(manifest)
+        _await_gone(environment, leftovers)
+    return {"removed": removed, "kept": [*kept, *([f"stack {PLATFORM}"] if kept else [])]}
+
+
+def _await_gone(environment: Environment, manifests: list[dict[str, Any]]) -> None:
+    until = time.monotonic() + PATIENCE
+    while left := [one for one in manifests if environment.cluster().read(one) is not None]:
+        if time.monotonic() > until:
+            names = ", ".join(f"{one['kind']} {one['metadata']['name']}" for one in left)
+            raise EnvProblem(
+                f"asked to go and still there: {names}", hint="a finalizer holds them; look at their events"
+            )
+        time.sleep(1)
 
 
 def _claims(environment: Environment) -> list[dict[str, Any]]:
