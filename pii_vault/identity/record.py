@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import Final
 
 from pii_vault.audit.log import AuditEntry
-from pii_vault.identity.keys import KEY_TENANT
+from pii_vault.keys.contexts import IDENTITY_TENANT
 from pii_vault.vault import Vault, new_request_id
 
 OPERATOR: Final = "operator"  # whoever may run `larets` on the vault's machine
@@ -29,7 +29,7 @@ NOBODY: Final = Person("unknown", "")  # a login that does not exist belongs to 
 def entry_for(person: Person, verb: str, decision: str = "allow", *, by: str | None = None) -> AuditEntry:
     """`by`: who did it, where that was not the person."""
     return AuditEntry(
-        tenant=person.tenant or KEY_TENANT,
+        tenant=person.tenant or IDENTITY_TENANT,
         principal_id=by or person.staff_id,
         principal_kind="service" if by or person == NOBODY else "staff",
         verb=verb,

@@ -59,9 +59,9 @@ def test_nobody_listening_is_not_ready(tmp_path: Path) -> None:
     assert not ready(Instance(tmp_path, Ports(crm=free_port())), APP)
 
 
-def heavy_after(modules: str) -> list[str]:
+def heavy_after(modules: str, heavy: tuple[str, ...] = HEAVY) -> list[str]:
     """What of the heavy a fresh interpreter holds after these imports."""
-    code = f"import sys, {modules}; print(*sorted(set({HEAVY!r}) & set(sys.modules)))"
+    code = f"import sys, {modules}; print(*sorted(set({heavy!r}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603  our own names
     return done.stdout.split()
 
@@ -69,6 +69,11 @@ def heavy_after(modules: str) -> list[str]:
 @pytest.mark.parametrize("modules", ["pii_vault.hosts, pii_vault.worker", "app.compose, app.worker", "scripts.up"])
 def test_start_loads_nothing_heavy(modules: str) -> None:
     assert heavy_after(modules) == []
+
+
+def test_private_worker_does_without_the_orm_and_the_issuer() -> None:
+    """It speaks to its database by asyncpg alone, and starts beside three others on two processors."""
+    assert heavy_after("pii_vault.worker", ("sqlalchemy", "authlib")) == []
 
 
 def test_a_heavy_import_would_be_seen() -> None:
