@@ -5,7 +5,7 @@ of the hash are kept.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -20,6 +20,7 @@ from pii_vault.operations.caches import TENANT_SECONDS
 if TYPE_CHECKING:
     import asyncpg
 
+    from pii_vault.operations.write import Act
     from pii_vault.vault import Vault
 
 FETCH_PLAN: Final = "SELECT class_key, kind, bits, old_bits FROM search_plan WHERE tenant_key = $1"
@@ -82,6 +83,21 @@ def places_of(
         for kind, key in search_keys(field_class, value)
         if kind in cuts
     ]
+
+
+def part_rows(
+    plan: Plan,
+    values: Iterable[tuple[bytes, tuple[FieldClass, VersionedIndexer | None], str]],
+    act: "Act",
+) -> Iterator[PartRow]:
+    """The rows of an act's new values (token, class and its indexer, value), of the classes indexed so."""
+    tenant_key, version = act.tenant_key, act.index_version
+    for token, (field_class, indexer), value in values:
+        cuts = plan.get(field_class.key)
+        if cuts is not None and indexer is not None:
+            places = places_of(field_class, value, tenant_key=tenant_key, indexer=indexer, cuts=cuts)
+            if places:
+                yield PartRow(token, tenant_key, field_class.key, version, places)
 
 
 def places_to_search(

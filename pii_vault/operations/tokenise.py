@@ -24,7 +24,7 @@ from pii_vault.operations.access import may_search, may_tokenise, new_entry, ref
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers
 from pii_vault.operations.items import RETENTION_KEYS, RetentionGroup, TokeniseItem, TokeniseResult
 from pii_vault.operations.known import Found, Known, find_equal
-from pii_vault.operations.parts import PartRow, Plan, places_of
+from pii_vault.operations.parts import Plan, part_rows
 from pii_vault.operations.write import Act, Answer, NewValues, commit, planned
 from pii_vault.vault import Vault
 
@@ -348,23 +348,12 @@ class _Request:
         plan.subjects |= texts.keys()
         tokens = act.seal(new)
         if self.parts:
-            act.parts += self._parts(plan, fresh, tokens)
+            known = [(plan.classes[row].field_class, plan.classes[row].indexer) for row in fresh]
+            act.parts += part_rows(self.parts, zip(tokens, known, new.values, strict=True), act)
         for row, token, subject in zip(fresh, tokens, new.subjects, strict=True):
             plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), texts[subject])
         if found is not None:
             self._hint(plan, act, zip(fresh, new.subjects, strict=True), found)
-
-    def _parts(self, plan: _Plan, fresh: list[int], tokens: list[bytes]) -> Iterable[PartRow]:
-        """Where the new values are found by their parts, for the classes that this shop has indexed so."""
-        for row, token in zip(fresh, tokens, strict=True):
-            known = plan.classes[row]
-            cuts = self.parts.get(known.field_class.key)
-            if cuts is None or known.indexer is None:
-                continue
-            value = self.items[plan.indexes[row]].value
-            places = places_of(known.field_class, value, tenant_key=self.tenant_key, indexer=known.indexer, cuts=cuts)
-            if places:
-                yield PartRow(token, self.tenant_key, known.field_class.key, self.index_version, places)
 
     def _hint(self, plan: _Plan, act: Act, rows: Iterable[tuple[int, bytes]], found: Found) -> None:
         for row, subject in rows:
