@@ -63,7 +63,9 @@ async def find_equal(
     """
     others = also or {}
     digests = list({digest for _, digest in (*wanted, *others)})
-    rows = await store.fetch(vault.pool, store.FETCH_CANDIDATES, digests, tenant_key)
+    rows = await store.fetch(vault.pool, store.FETCH_FEW_CANDIDATES, digests, tenant_key)
+    if len(rows) > store.FEW_CANDIDATES:
+        rows = await store.fetch(vault.pool, store.FETCH_CANDIDATES, digests, tenant_key)
     found = Found(rows=rows)
     by_place: dict[Place, list[Any]] = {}
     for row in rows:

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from pii_vault import store
 from pii_vault.core.classes import FieldClass, normalise
 from pii_vault.errors import BudgetExceeded
 from pii_vault.operations import known
@@ -95,3 +96,16 @@ async def test_what_thousands_share_is_opened_within_bounds_and_still_found_for_
     for each in (made[0], made[5], made[11]):
         assert await take(vault, "phone", PHONE, subject=each.subject) == [each]
     assert opened == 9
+
+
+@pytest.mark.parametrize("few", [5, 2000])
+async def test_a_value_that_many_share_hides_none_of_the_others(
+    vault: Vault, monkeypatch: pytest.MonkeyPatch, few: int
+) -> None:
+    monkeypatch.setattr(store, "FEW_CANDIDATES", few)
+    items = [TokeniseItem(class_id="phone", value=PHONE, subject=f"@{n}", kind="deterministic") for n in range(12)]
+    shared = await tokenise(vault, program(), items, request_id="r")
+    [rare] = await take(vault, "phone", "+79001112299")
+    one, other = await take(vault, "phone", PHONE, "+79001112299")
+    assert one in shared
+    assert other == rare
