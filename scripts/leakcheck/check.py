@@ -11,6 +11,7 @@ from scripts.leakcheck import edge, sources, twin, vault_calls
 from scripts.leakcheck.canaries import Canaries
 from scripts.leakcheck.crew import Crew, Found
 from scripts.leakcheck.edge import EdgeResult
+from scripts.leakcheck.erasure import erase_one
 from scripts.leakcheck.pages import Pages
 from scripts.leakcheck.residual import residual_risks
 from scripts.leakcheck.rig import Rig, Say, rig
@@ -118,6 +119,8 @@ def _plant(running: Rig, canaries: Canaries, bearers: dict[str, str], step: Say)
     use_api(running, bearers["crm"])
     asyncio.run(Pages(running, canaries, known=known, step=step).drive())
     wait_for_outbox(running)
+    step("a person is erased")
+    erase_one(running)
 
 
 def use_api(running: Rig, bearer: str) -> None:
