@@ -90,7 +90,7 @@ class Plane:
             f"--service-account-key-file={self.folder}/accounts.key",
             f"--service-account-signing-key-file={self.folder}/accounts.key",
             "--service-cluster-ip-range=10.96.0.0/16",
-            "--allow-privileged=false",
+            "--allow-privileged=true",  # so that it is Pod Security which refuses
             "--endpoint-reconciler-type=none",
         )
         self._await_server()
