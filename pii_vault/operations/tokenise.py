@@ -7,21 +7,19 @@ import msgspec
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.core.blind_index import VersionedIndexer
-from pii_vault.core.classes import FieldClass, normalise
+from pii_vault.core.classes import normalise
 from pii_vault.core.primitives import ValueCipher
-from pii_vault.core.tokens import parse_subject, subject_writer, token_writer
+from pii_vault.core.tokens import parse_subject, subject_writer
 from pii_vault.errors import (
     BudgetExceeded,
     Forbidden,
     IdempotencyConflict,
-    InvalidRequest,
     InvalidValue,
     MalformedToken,
 )
-from pii_vault.keys.versions import IndexVersions
-from pii_vault.operations.access import may_search, may_tokenise, new_entry, refuse, tally
+from pii_vault.operations.access import new_entry, refuse, tally
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, load_ciphers
+from pii_vault.operations.draft import Draft, ItemClass, item_classes
 from pii_vault.operations.items import RETENTION_KEYS, RetentionGroup, TokeniseItem, TokeniseResult
 from pii_vault.operations.known import Found, Known, find_equal
 from pii_vault.operations.parts import Plan, part_rows
@@ -64,7 +62,7 @@ async def tokenise(
         await refuse(vault, principal, Forbidden(), verb="tokenise", purpose="", request_id=request_id)
     versions = await vault.tenants.index_versions(principal.tenant)
     parts = await vault.search_plans.get(tenant_key)
-    classes = await _classes(vault, principal, items, versions, parts, purposes=purposes)
+    classes = await item_classes(vault, principal, items, versions, parts, purposes=purposes)
     request = _Request(
         vault, principal, tenant_key, RETENTION_KEYS[group], items, classes, request_id, versions.writes, parts
     )
@@ -75,62 +73,6 @@ async def tokenise(
     return await planned(request.attempt)
 
 
-@dataclass(frozen=True, slots=True)
-class _Class:
-    field_class: FieldClass
-    allowed: bool
-    indexer: VersionedIndexer | None
-    write: Callable[[bytes], str]  # bytes of a token to its text
-    searched: bool  # whether a value without a subject may be found with another person: that is a search
-
-
-async def _classes(
-    vault: Vault,
-    principal: Principal,
-    items: Sequence[TokeniseItem],
-    versions: IndexVersions,
-    parts: Plan,
-    *,
-    purposes: Collection[str] | None,
-) -> dict[str, _Class]:
-    """The classes of this request, each decided about once."""
-    found = {}
-    for class_id in {item.class_id for item in items}:
-        field_class = vault.classes.get(class_id)
-        hashed = field_class.indexed or field_class.key in parts
-        indexer = await vault.index_keys.get(principal.tenant, class_id, versions) if hashed else None
-        found[class_id] = _Class(
-            field_class,
-            may_tokenise(vault, principal, class_id),
-            indexer,
-            token_writer(class_id, tenant=principal.tenant),
-            field_class.indexed and may_search(vault, principal, class_id, purposes=purposes),
-        )
-    for item in items:
-        if item.kind == "deterministic" and not found[item.class_id].field_class.indexed:
-            raise InvalidRequest(f"{item.class_id}: only an indexed class has deterministic tokens")
-    return found
-
-
-@dataclass(slots=True)
-class _Plan:
-    """What one attempt works out. The lists below `results` are columns of the items that get a token.
-
-    A slot is a known subject, or the number of one to be opened.
-    """
-
-    results: list[TokeniseResult]
-    outcomes: list[tuple[str, str]] = field(default_factory=list)
-    subjects: set[bytes] = field(default_factory=set)
-    indexes: list[int] = field(default_factory=list)
-    classes: list[_Class] = field(default_factory=list)
-    slots: list[bytes | int] = field(default_factory=list)
-    digests: list[bytes | None] = field(default_factory=list)
-    wanted: dict[int, tuple[tuple[int, bytes], str]] = field(default_factory=dict, repr=False)
-    also: dict[tuple[int, bytes], tuple[int, bytes]] = field(default_factory=dict, repr=False)  # see find_equal
-    opened: int = 0
-
-
 @dataclass(slots=True)
 class _Request:
     vault: Vault
@@ -138,7 +80,7 @@ class _Request:
     tenant_key: int
     group: int
     items: Sequence[TokeniseItem]
-    classes: dict[str, _Class]
+    classes: dict[str, ItemClass]
     request_id: str
     index_version: int
     parts: Plan
@@ -155,7 +97,7 @@ class _Request:
         repeated = await self._repeated()
         if repeated is not None:
             return repeated
-        plan = _Plan([_NOTHING] * len(self.items))
+        plan = Draft([_NOTHING] * len(self.items))
         self._read_items(plan, await self._states())
         await self._charge(plan)
         act = Act(self.principal.tenant, self.tenant_key, self.group, self.index_version)
@@ -176,7 +118,7 @@ class _Request:
         await commit(self.vault, entry, act)
         return plan.results
 
-    async def _charge(self, plan: _Plan) -> None:
+    async def _charge(self, plan: Draft) -> None:
         """Values to be found with whoever has them are searches: counted once, however often the plan is made anew."""
         asked = {
             (place, plan.classes[row].field_class.id)
@@ -226,7 +168,7 @@ class _Request:
         states = {row[0]: row[1] for row in rows}
         return {text: (subject, states.get(subject)) for text, subject in named.items()}
 
-    def _read_items(self, plan: _Plan, states: dict[str, tuple[bytes, bytes | None]]) -> None:
+    def _read_items(self, plan: Draft, states: dict[str, tuple[bytes, bytes | None]]) -> None:
         """Each item gets a row in the plan's columns, or its error."""
         labels: dict[str, int] = {}
         for index, item in enumerate(self.items):
@@ -264,7 +206,7 @@ class _Request:
             plan.digests.append(digest)
             plan.outcomes.append(("token", item.class_id))
 
-    async def _store(self, plan: _Plan, act: Act) -> None:
+    async def _store(self, plan: Draft, act: Act) -> None:
         """Gives every row its token: the one found, one shared with an equal row, or a new one."""
         if not plan.wanted:
             await self._seal(plan, act, list(range(len(plan.indexes))))
@@ -275,7 +217,7 @@ class _Request:
             self.tenant_key,
             dict(plan.wanted.values()),
             plan.also,
-            owners=self._owners(plan),
+            owners=plan.owners(),
             reusable=self._is_reusable,
         )
         first: dict[tuple[bytes | int | None, tuple[int, bytes]], int] = {}
@@ -299,27 +241,10 @@ class _Request:
             else:
                 first[owner, place] = row
                 fresh.append(row)
-        self._watch(plan, act, fresh, found)
+        plan.watch(act.guard, fresh, found)
         await self._seal(plan, act, fresh, found)
         for row, leader in shared:
             plan.results[plan.indexes[row]] = plan.results[plan.indexes[leader]]
-
-    def _owners(self, plan: _Plan) -> dict[tuple[int, bytes], set[bytes]]:
-        """The known subjects for whom each value is asked."""
-        owners: dict[tuple[int, bytes], set[bytes]] = {}
-        for row, (place, _) in plan.wanted.items():
-            slot = plan.slots[row]
-            if isinstance(slot, bytes):
-                owners.setdefault(place, set()).add(slot)
-        return owners
-
-    def _watch(self, plan: _Plan, act: Act, fresh: list[int], found: Found) -> None:
-        """What is written anew must still be new then; what was found already needs no lock."""
-        places = {plan.wanted[row][0] for row in fresh if row in plan.wanted}
-        digests = [digest for _, digest in places]
-        digests += [digest for (_, digest), place in plan.also.items() if place in places]
-        if digests:
-            act.guard.watch(found.seen(digests), digests)
 
     def _is_reusable(self, known: Known) -> bool:
         return known.active and known.deterministic and known.retention == self.group
@@ -330,7 +255,7 @@ class _Request:
                 return known
         return None
 
-    async def _seal(self, plan: _Plan, act: Act, fresh: list[int], found: Found | None = None) -> None:
+    async def _seal(self, plan: Draft, act: Act, fresh: list[int], found: Found | None = None) -> None:
         """New tokens for these rows, and hints at the others who have a value already."""
         if not fresh:
             return
@@ -355,7 +280,7 @@ class _Request:
         if found is not None:
             self._hint(plan, act, zip(fresh, new.subjects, strict=True), found)
 
-    def _hint(self, plan: _Plan, act: Act, rows: Iterable[tuple[int, bytes]], found: Found) -> None:
+    def _hint(self, plan: Draft, act: Act, rows: Iterable[tuple[int, bytes]], found: Found) -> None:
         for row, subject in rows:
             if row in plan.wanted:
                 place = plan.wanted[row][0]
@@ -387,7 +312,7 @@ class _Request:
         ciphers.update(zip(numbers, made, strict=True))
         return ciphers
 
-    def _answer(self, plan: _Plan, row: int, token: bytes, subject: bytes) -> None:
+    def _answer(self, plan: Draft, row: int, token: bytes, subject: bytes) -> None:
         plan.subjects.add(subject)
         plan.results[plan.indexes[row]] = TokeniseResult(plan.classes[row].write(token), self.write_subject(subject))
 
