@@ -80,8 +80,6 @@ def reachable(folder: Path) -> frozenset[str]:
 
 
 def _paths(rule: dict[str, Any]) -> list[str]:
-    if DNS in {*rule.get("src_ns", ()), *rule.get("dst_ns", ())}:
-        return []
     ports = "; ".join(_ports(one) for one in rule["connection"])
     return [f"{source} → {target}: {ports}" for source in _ends(rule, "src") for target in _ends(rule, "dst")]
 
@@ -91,7 +89,7 @@ def _ends(rule: dict[str, Any], end: str) -> list[str]:
     if blocks:
         whole = any(block.startswith(("0.0.0.0/", "::/")) for block in blocks)
         return [OUTSIDE] if whole else list(blocks)
-    return [f"{place}/{pod}" for place in rule[f"{end}_ns"] for pod in rule[f"{end}_pods"]]
+    return [f"{place}/{pod}" for place in rule[f"{end}_ns"] if place != DNS for pod in rule[f"{end}_pods"]]
 
 
 def _ports(one: Any) -> str:
