@@ -39,6 +39,8 @@ INTENDED: Final[dict[Side, frozenset[str]]] = {
             "203.0.113.10/32 → edge/*: TCP 8443,9443",
             "edge/* → app/app: TCP 8100-8101",
             "app/* → data/*: TCP 5432",
+            # How the analyser calls the application and its worker: all pods of the namespace but the migration's.
+            "app/app.kubernetes.io/name!=migrate → 203.0.113.11/32: TCP 8443",
         }
     ),
 }
