@@ -5,7 +5,6 @@ import platform
 import tarfile
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from io import BytesIO
@@ -45,8 +44,8 @@ def doctor(
     parts = {
         "versions": _versions,
         "settings": _settings,
-        "checks": lambda one: [asdict(check) for check in check_all(one)],
-        "status": describe,
+        "checks": lambda one: [{"name": check.name, "ok": check.ok} for check in check_all(one)],
+        "status": _status,
         "events": _events,
         "history": lambda one: read_history(one)[-20:],
     }
@@ -83,6 +82,13 @@ def _versions(environment: Environment) -> dict[str, Any]:
         "packages": {name: version(name) for name in PACKAGES},
         "tools": {tool.name: tool.version for tool in known_tools().values() if is_made(tool)},
     }
+
+
+def _status(environment: Environment) -> dict[str, Any]:
+    """Without the stack's outputs, which name hosts, and without who holds a lock."""
+    whole = describe(environment)
+    kept = {name: whole[name] for name in ("provider", "workloads", "last")}
+    return kept | {"interrupted": bool(whole["interrupted"]), "locks": len(whole["locks"])}
 
 
 def _settings(environment: Environment) -> Any:
