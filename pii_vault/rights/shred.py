@@ -45,7 +45,14 @@ async def shred(vault: Vault, acquired: asyncpg.Connection, erasure: Erasure, li
     await acquired.execute(SHRED_FILES, *person, groups, erasure.id)
     await acquired.execute(sql.SHRED_KEYS, *person, groups)
     await acquired.execute(sql.SHRED_VALUES, *person, groups)
-    for statement in (sql.SHRED_HINTS, sql.SHRED_CONTACT_DIGESTS, sql.SHRED_RECIPIENT_DIGESTS, sql.NO_CONSENTS):
+    for statement in (
+        sql.SHRED_HINTS,
+        sql.SHRED_CONTACT_DIGESTS,
+        sql.SHRED_RECIPIENT_DIGESTS,
+        sql.NO_CONSENTS,
+        sql.RETIRE_SHAPES,
+        sql.FORGET_DISPATCHES,
+    ):
         await acquired.execute(statement, *person)
     await acquired.execute(sql.WITHDRAW_ALL, *person, "erasure")
     await acquired.execute(sql.SET_STATE, *person, BLOCKED if kept else ERASED)

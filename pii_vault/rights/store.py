@@ -112,6 +112,14 @@ SHRED_KEYS: Final = """
 DELETE FROM dek WHERE subject = $1 AND tenant_key = $2 AND retention = ANY($3::smallint[])
 """
 SHRED_HINTS: Final = "DELETE FROM duplicate_hint WHERE (subject = $1 OR other = $1) AND tenant_key = $2"
+# Shapes that outside systems hold for tokens that are gone: never given to another value.
+RETIRE_SHAPES: Final = """
+UPDATE shaped_token s SET token = NULL, subject = NULL, retired = now()
+WHERE s.subject = $1 AND s.tenant_key = $2 AND NOT EXISTS (
+    SELECT FROM pii_value v WHERE v.token = s.token AND v.ciphertext <> ''
+)
+"""
+FORGET_DISPATCHES: Final = "DELETE FROM relay_dispatch WHERE subject = $1 AND tenant_key = $2"
 # Keyed hashes by which the gateway recognises an unchanged person or note.
 SHRED_CONTACT_DIGESTS: Final = """
 UPDATE gateway_object o SET contact_digest = NULL, note_digest = NULL, rest_digest = NULL

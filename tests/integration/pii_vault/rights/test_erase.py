@@ -7,6 +7,7 @@ import pytest
 from pii_vault.access.principal import Principal
 from pii_vault.errors import AuditUnavailable, Forbidden
 from pii_vault.operations.reveal import reveal
+from pii_vault.operations.shape import issue_shape, tokens_of_shapes
 from pii_vault.rights import erase as erase_module
 from pii_vault.rights.caches import Obedience
 from pii_vault.rights.documents import list_documents, read_document
@@ -76,6 +77,41 @@ async def test_an_erased_person_is_gone_and_tokens_say_so(desk: Desk) -> None:
     assert (line.subject, line.erasure, line.groups) == (person.text, done.id, [0, 1])
     verbs = rows(desk.database, "SELECT verb FROM audit_detail WHERE verb LIKE 'erase%' ORDER BY idx")
     assert [verb for (verb,) in verbs] == ["erase_request", "erase_block", "erase", "erase_live"]
+
+
+async def test_what_outside_systems_hold_of_an_erased_person_leads_nowhere(desk: Desk) -> None:
+    person, other = await desk.take(phone=PHONE), await desk.take(phone=PHONE)
+    shapes = [
+        await issue_shape(desk.vault, program(), token=each.tokens["phone"], request_id="r") for each in (person, other)
+    ]
+    await desk.eraser.advance(await order(desk, person))
+    found = await tokens_of_shapes(desk.vault, "demo", "phone", shapes)
+    assert found == [None, other.tokens["phone"]]
+    assert rows(desk.database, "SELECT count(*) FROM shaped_token WHERE shape = %s", shapes[0]) == [(1,)]
+
+
+async def test_an_erased_persons_files_and_dispatches_are_gone_before_it_is_live(desk: Desk) -> None:
+    person = await desk.take(phone=PHONE)
+    who, name = person.bits.hex(), "ab" * 16
+    rows(
+        desk.database,
+        "INSERT INTO pii_file (token, subject, tenant_key, retention, name, sealed)"
+        " SELECT token, subject, tenant_key, 0, %s, '' FROM pii_value WHERE subject = %s::uuid",
+        name,
+        who,
+    )
+    rows(
+        desk.database,
+        "INSERT INTO relay_dispatch (id, tenant_key, subject, template, version, parameters, principal, request_key,"
+        " fingerprint) SELECT 'dsp_1', tenant_key, id, 't', 1, '{}', 'p', 'k', 'f' FROM subject WHERE id = %s::uuid",
+        who,
+    )
+    waiting = await desk.eraser.advance(await order(desk, person))
+    assert waiting.step == "shredded"
+    assert rows(desk.database, "SELECT count(*) FROM pii_file") == [(0,)]
+    assert rows(desk.database, "SELECT count(*) FROM relay_dispatch") == [(0,)]
+    rows(desk.database, "DELETE FROM file_removal WHERE name = %s", name)  # as the worker does when the bytes are gone
+    assert (await desk.eraser.advance(waiting)).step == "live"
 
 
 async def test_the_two_dates_wait_for_what_they_promise(desk: Desk) -> None:
