@@ -1,0 +1,94 @@
+"""The base under every image: a Debian that is named, that the engine can fetch, or that debootstrap makes here."""
+
+import hashlib
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from scripts.images.engine import Engine
+from scripts.images.errors import ImageProblem
+from scripts.tools.tool import PLACE, ToolProblem, run_slowly
+
+SUITE: Final = "bookworm"
+PUBLIC: Final = "debian:bookworm-slim"  # a short name: the engine's own settings say which registry is meant
+MADE: Final = "localhost/larets-base:bookworm"
+DEBOOTSTRAP: Final = "debootstrap"
+_PULL_SECONDS: Final = 60.0
+_FOLDER: Final = PLACE / "images" / "base"
+
+
+def base_of(engine: Engine, named: str, *, mirror: str = "", sources: str = "") -> str:
+    """The reference to build upon: `named`, else the public one if a registry answers, else one made by debootstrap.
+
+    Raises:
+        ImageProblem: none of them can be had.
+    """
+    if named and named != DEBOOTSTRAP:
+        return named
+    if not named and _pulled(engine):
+        return PUBLIC
+    return _made(engine, mirror, sources)
+
+
+def _pulled(engine: Engine) -> bool:
+    try:
+        done = subprocess.run(
+            engine.pull(PUBLIC),
+            env={**os.environ, **engine.env},
+            capture_output=True,
+            check=False,
+            timeout=_PULL_SECONDS,
+        )
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def _made(engine: Engine, mirror: str, sources: str) -> str:
+    """`sources` is a sources.list for the base, where the mirror's one line is not enough (security updates)."""
+    listed = Path(sources).read_bytes() if sources else b""
+    key = hashlib.sha256(f"{SUITE}\0{mirror}\0".encode() + listed).hexdigest()
+    stamp, tree = _FOLDER / "key", _FOLDER / "base.tar"
+    if not tree.exists() or not stamp.exists() or stamp.read_text("utf-8") != key:
+        _bootstrap(tree, mirror, listed)
+        stamp.write_text(key, "utf-8")
+    file = _FOLDER / "Containerfile"
+    file.write_text("FROM scratch\nADD base.tar /\n", "utf-8")
+    _run(engine.build(MADE, _FOLDER, file=file, arguments={}, secrets={}, epoch=0), engine)
+    return MADE
+
+
+def _bootstrap(archive: Path, mirror: str, sources: bytes) -> None:
+    program = shutil.which(DEBOOTSTRAP) or shutil.which(DEBOOTSTRAP, path="/usr/sbin:/sbin")
+    if program is None:
+        hint = "`apt-get install debootstrap`, or BASE=<a Debian image by digest>"
+        raise ImageProblem("no registry answers, and there is no debootstrap here", hint=hint)
+    if os.geteuid() != 0:
+        hint = "run it once as root, or give BASE=<a Debian image by digest>"
+        raise ImageProblem("debootstrap makes a system's tree, which only root may", hint=hint)
+    _FOLDER.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix="larets-base-") as folder:
+        tree = Path(folder) / "tree"
+        command = [program, "--variant=minbase", SUITE, str(tree), *([mirror] if mirror else [])]
+        _slowly(command, name="base", hint="is the mirror reachable? MIRROR=<its address> names another")
+        if sources:
+            (tree / "etc/apt/sources.list").write_bytes(sources)
+        shutil.rmtree(tree / "var/cache/apt", ignore_errors=True)
+        fresh = archive.with_suffix(".new")
+        left_out = [f"--exclude=./{name}/*" for name in ("dev", "proc", "sys", "var/lib/apt/lists")]
+        _slowly(["tar", "--numeric-owner", "-C", str(tree), *left_out, "-cf", str(fresh), "."], name="base", hint="")
+        fresh.replace(archive)
+
+
+def _run(command: list[str], engine: Engine) -> None:
+    _slowly(command, name="base", hint=f"what {engine.name} said stands above", env=dict(engine.env))
+
+
+def _slowly(command: list[str], *, name: str, hint: str, env: dict[str, str] | None = None) -> None:
+    try:
+        run_slowly(command, cwd=_FOLDER, env=env or {}, name=name, unit="lines", hint=hint)
+    except ToolProblem as problem:
+        raise ImageProblem(str(problem), hint=problem.hint) from problem

@@ -1,0 +1,46 @@
+"""`larets images [NAME…]`: the container images of both contours, as archives with digests and lists of contents."""
+
+import json
+import time
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from scripts.images.build import build
+from scripts.images.context import IMAGES
+from scripts.images.engine import choose
+from scripts.images.errors import ImageProblem
+from scripts.voice import fail, result
+
+cli = typer.Typer(help="The container images of both contours, built into .tools/images.")
+
+
+@cli.command()
+def command(
+    names: Annotated[list[str] | None, typer.Argument(help=f"some of {', '.join(IMAGES)}; none: all")] = None,
+    *,
+    engine: Annotated[str, typer.Option("--engine", envvar="ENGINE", help="docker, podman or buildah")] = "",
+    base: Annotated[
+        str,
+        typer.Option("--base", envvar="BASE", help="a Debian image by digest, or `debootstrap`; none: what answers"),
+    ] = "",
+    mirror: Annotated[str, typer.Option("--mirror", envvar="MIRROR", help="Debian's mirror for debootstrap")] = "",
+    sources: Annotated[
+        str, typer.Option("--sources", envvar="SOURCES", help="a sources.list for debootstrap's base")
+    ] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="the result is JSON in any case")] = False,
+) -> None:
+    """Build what changed. The last line is JSON: images with reference, digest and archive, and seconds."""
+    del as_json
+    wanted = names or list(IMAGES)
+    unknown = [name for name in wanted if name not in IMAGES]
+    if unknown:
+        fail(f"no such image: {unknown[0]}", hint=f"known are {', '.join(IMAGES)}")
+    started = time.monotonic()
+    try:
+        done = build(choose(engine), wanted, named_base=base, mirror=mirror, sources=sources)
+    except ImageProblem as problem:
+        fail(str(problem), hint=problem.hint)
+    seconds = round(time.monotonic() - started, 1)
+    result(json.dumps({"images": {name: asdict(each) for name, each in done.items()}, "seconds": seconds}))
