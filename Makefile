@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys tools rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
+.PHONY: help up down reset logs status test unit test-keys tools images rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -50,6 +50,10 @@ test-keys: ## key services for real: Vault and SoftHSM2, made first if they are 
 tools: ## make every third-party program that tests and rehearsals use, into .tools; half an hour, once (NAMES=… for some)
 	@$(DEV)
 	@$(BIN)/larets tools $(or $(NAMES),--all) --line
+
+images: ## container images of both contours into .tools/images, by docker, podman or buildah (NAMES=…, ENGINE=…, BASE=…)
+	@$(DEV)
+	@$(BIN)/larets images $(NAMES)
 
 rehearse: ## the deployment on two real control planes of this machine: plan, apply, drift, upgrade, rollback, removal
 	@$(DEV)

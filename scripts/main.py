@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, tuple[str, str]]] = {
     "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
     "postgres": ("scripts.postgres_settings", "settings of PostgreSQL sized to a machine"),
     "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
+    "images": ("scripts.images.command", "container images of both contours, with their lists of contents"),
     "rehearse": ("scripts.rehearse.command", "the deployment on two control planes of this machine"),
     "env": ("scripts.env.command", "both halves on their clusters: check, plan, apply, drift, …"),
     "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
