@@ -103,7 +103,7 @@ def _one(engine: Engine, image: Image, arguments: Mapping[str, str]) -> Built:
     seconds = round(time.monotonic() - started, 1)
     size = archive.size(kept)
     say(f"  {image.name}: {size / 2**20:.0f} MiB, {len(contents['components'])} packages, {seconds:.0f} s")
-    return Built(reference, digest, str(kept.relative_to(ROOT)), str(listing.relative_to(ROOT)), size, seconds)
+    return Built(reference, digest, _relative(kept), _relative(listing), size, seconds)
 
 
 def _key(image: Image, *parts: str) -> str:
@@ -135,6 +135,10 @@ def _slowly(command: list[str], engine: Engine, name: str, *, hint: str) -> None
         run_slowly(command, cwd=ROOT, env=dict(engine.env), name=name, unit="lines", hint=hint)
     except ToolProblem as problem:
         raise ImageProblem(str(problem), hint=problem.hint) from problem
+
+
+def _relative(path: Path) -> str:
+    return str(path.relative_to(ROOT))
 
 
 def _revision() -> str:

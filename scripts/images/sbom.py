@@ -19,8 +19,8 @@ _SPEC: Final = "1.6"
 _FIELDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     "bom": (
         frozenset({"bomFormat", "specVersion"}),
-        frozenset({"$schema", "serialNumber", "version", "metadata", "components", "services", "externalReferences",
-                   "dependencies", "compositions", "vulnerabilities", "annotations", "formulation", "declarations",
+        frozenset({"$schema", "bomFormat", "specVersion", "serialNumber", "version", "metadata", "components",
+                   "services", "externalReferences", "dependencies", "compositions", "vulnerabilities", "annotations", "formulation", "declarations",
                    "definitions", "properties", "signature"}),
     ),
     "metadata": (
