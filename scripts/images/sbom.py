@@ -20,8 +20,8 @@ _FIELDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     "bom": (
         frozenset({"bomFormat", "specVersion"}),
         frozenset({"$schema", "bomFormat", "specVersion", "serialNumber", "version", "metadata", "components",
-                   "services", "externalReferences", "dependencies", "compositions", "vulnerabilities", "annotations", "formulation", "declarations",
-                   "definitions", "properties", "signature"}),
+                   "services", "externalReferences", "dependencies", "compositions", "vulnerabilities", "annotations",
+                   "formulation", "declarations", "definitions", "properties", "signature"}),
     ),
     "metadata": (
         frozenset(),
