@@ -42,9 +42,9 @@ def build_files(vault: Vault, authenticator: Authenticator, files: FileStore) ->
     @router.post("/v1/files", status_code=201)
     async def keep(
         request: Request,
-        class_id: Annotated[str, Query(alias="class", max_length=40)],
-        subject: Annotated[str | None, Query(max_length=100)] = None,
-        larets_file_name: Annotated[str, Header(max_length=3 * MAX_NAME)] = "",
+        class_id: Annotated[str, Query(alias="class")] = "",
+        subject: str | None = None,
+        larets_file_name: Annotated[str, Header()] = "",
     ) -> Response:
         """Keeps the body as a file of this class and subject."""
         request_id = new_request_id()
@@ -68,13 +68,13 @@ def build_files(vault: Vault, authenticator: Authenticator, files: FileStore) ->
         )
 
     @router.get("/v1/files/{token}")
-    async def fetch(token: str, request: Request, larets_purpose: Annotated[str, Header()]) -> Response:
+    async def fetch(token: str, request: Request, larets_purpose: Annotated[str, Header()] = "") -> Response:
         """The file, or one range of it."""
         opened = await _open(token, request, larets_purpose)
         return StreamingResponse(opened.pieces(), 206 if _ranged(request) else 200, _about(opened))
 
     @router.head("/v1/files/{token}")
-    async def describe(token: str, request: Request, larets_purpose: Annotated[str, Header()]) -> Response:
+    async def describe(token: str, request: Request, larets_purpose: Annotated[str, Header()] = "") -> Response:
         """Size and kind; a look like any other, since they are released."""
         opened = await _open(token, request, larets_purpose)
         return Response(status_code=206 if _ranged(request) else 200, headers=_about(opened))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from pii_vault import store
 from pii_vault.api.auth import Authenticator
@@ -15,7 +15,7 @@ from pii_vault.api.body import read_body
 from pii_vault.api.schemas import decode
 from pii_vault.consent.status import allowed
 from pii_vault.core.tokens import parse_subject
-from pii_vault.errors import MalformedToken
+from pii_vault.errors import InvalidRequest, MalformedToken
 from pii_vault.operations.access import new_entry
 from pii_vault.relay import store as sql
 from pii_vault.relay.destinations import is_report_key
@@ -36,6 +36,7 @@ class RelayRequest(msgspec.Struct, forbid_unknown_fields=True):
     parameters: dict[str, str] = {}
 
 
+_SHORTEST_KEY, _LONGEST_KEY = 8, 200
 _request = msgspec.json.Decoder(RelayRequest)
 
 
@@ -44,11 +45,11 @@ def build_relay(vault: Vault, authenticator: Authenticator, budgets: Mapping[Cha
     router = APIRouter(tags=["relay"])
 
     @router.post("/v1/relay", status_code=202)
-    async def send(
-        request: Request, idempotency_key: Annotated[str, Header(min_length=8, max_length=200)]
-    ) -> dict[str, str]:
+    async def send(request: Request, idempotency_key: Annotated[str, Header()] = "") -> dict[str, str]:
         """Queues one message or request about one person; the same key gives the same dispatch."""
-        caller = await authenticator.caller(request.scope)
+        caller = await authenticator.caller(request.scope)  # before anything of the request is looked at
+        if not _SHORTEST_KEY <= len(idempotency_key) <= _LONGEST_KEY:
+            raise InvalidRequest("Send an Idempotency-Key of 8 to 200 characters: a mail cannot be taken back.")
         asked = decode(_request, await read_body(request.scope, request.receive))
         order = Order(
             asked.template, asked.version, asked.digest, asked.subject, idempotency_key, dict(asked.parameters)
@@ -72,8 +73,8 @@ def build_relay(vault: Vault, authenticator: Authenticator, budgets: Mapping[Cha
     async def consent(
         request: Request,
         subject: str,
-        purpose: Annotated[str, Query(max_length=60)],
-        channel: Annotated[str, Query(max_length=60)],
+        purpose: str = "",
+        channel: str = "",
     ) -> dict[str, bool]:
         """Whether this person may be written to now. False also for one who is unknown, blocked or erased."""
         caller = await authenticator.caller(request.scope)

@@ -7,7 +7,7 @@ withdraw consents, and read whether there are any.
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 
 from pii_vault.access.principal import Principal
@@ -74,7 +74,8 @@ class RightsEndpoints:
         self._eraser = Eraser(vault, journal)
 
     def router(self) -> APIRouter:
-        router = APIRouter(prefix="/v1/subjects/{subject}", tags=["subjects"])
+        # Before a body is held against its shape: a stranger is told nothing about it.
+        router = APIRouter(prefix="/v1/subjects/{subject}", tags=["subjects"], dependencies=[Depends(self.admit)])
         router.add_api_route("", self.show, methods=["GET"])
         router.add_api_route("/export", self.export, methods=["POST"], response_model=None)
         router.add_api_route("/block", self.block, methods=["POST"])
@@ -86,6 +87,9 @@ class RightsEndpoints:
         router.add_api_route("/consents/withdraw", self.withdraw, methods=["POST"])
         router.add_api_route("/consents/confirm", self.confirm, methods=["POST"])
         return router
+
+    async def admit(self, request: Request) -> None:
+        await self._caller(request, "subject")
 
     async def show(self, request: Request, subject: str) -> dict[str, Any]:
         """What there is of a person, without values."""

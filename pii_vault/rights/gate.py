@@ -80,14 +80,20 @@ class RestoreGate:
 
     def before(self, app: ASGIApp) -> ASGIApp:
         """The application behind the gate."""
+        return _Gated(self._vault, app)
 
-        async def gated(scope: Scope, receive: Receive, send: Send) -> None:
-            if self._vault.shut is None or scope["type"] != "http" or scope["path"] == LIVENESS:
-                await app(scope, receive, send)
-            else:
-                await problem(self._vault.shut)(scope, receive, send)
 
-        return gated
+class _Gated:
+    def __init__(self, vault: Vault, app: ASGIApp) -> None:
+        self._vault = vault
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        shut = self._vault.shut
+        if shut is None or scope["type"] != "http" or scope["path"] == LIVENESS:
+            await self._app(scope, receive, send)
+        else:
+            await problem(shut)(scope, receive, send)
 
 
 @asynccontextmanager

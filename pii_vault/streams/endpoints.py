@@ -10,11 +10,11 @@ with `{"done": …}` (NDJSON).
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Header, Request, Response
 
 from pii_vault.api.auth import Authenticator, Caller
 from pii_vault.api.schemas import MAX_ITEMS
-from pii_vault.errors import Forbidden, VaultError
+from pii_vault.errors import Forbidden, UnknownPurpose, VaultError
 from pii_vault.operations.access import refuse
 from pii_vault.streams.columns import ColumnMap, parse_columns
 from pii_vault.streams.duplex import DuplexResponse
@@ -25,7 +25,7 @@ from pii_vault.streams.pipeline import batches, in_order
 from pii_vault.streams.work import Job, Out, reveal_rows, rows_per_batch, tokenise_items, tokenise_rows
 from pii_vault.vault import Vault, new_request_id
 
-Columns = Annotated[str | None, Query(max_length=8000)]
+Columns = str | None
 _CSV: Final = "text/csv"
 _NDJSON: Final = "application/x-ndjson"
 
@@ -38,8 +38,8 @@ def build_streams(vault: Vault, authenticator: Authenticator) -> APIRouter:
     async def tokenise_stream(
         request: Request,
         columns: Columns = None,
-        deterministic: Annotated[str, Query(max_length=400)] = "",
-        idempotency_key: Annotated[str | None, Header(min_length=1, max_length=200)] = None,
+        deterministic: str = "",
+        idempotency_key: Annotated[str | None, Header()] = None,
     ) -> Response:
         """Rows with values → the same rows with tokens; NDJSON without `columns` has lines as /v1/tokenise's items."""
         caller = await _admitted(vault, authenticator, request, "tokenise", "")
@@ -64,11 +64,13 @@ def build_streams(vault: Vault, authenticator: Authenticator) -> APIRouter:
     @router.post("/v1/reveal:stream")
     async def reveal_stream(
         request: Request,
-        purpose: Annotated[str, Query(max_length=100)],
-        columns: Annotated[str, Query(max_length=8000)] = "token:value",
+        purpose: str = "",
+        columns: str = "token:value",
     ) -> Response:
         """Rows with tokens → the same rows with values; `columns` says `value` for each column of tokens."""
         caller = await _admitted(vault, authenticator, request, "reveal", purpose)
+        if purpose not in vault.purposes:
+            raise UnknownPurpose
         found = parse_columns(columns, is_class="value".__eq__)
         job = Job(vault, caller.principal, purpose=purpose)
         form = _format(request, found, added=())

@@ -18,8 +18,9 @@ from scripts.local.instance import Instance
 Host = Literal["vault", "console", "hooks", "service"]
 # open: for everybody, without a value · bearer: a token of audience vault · cookie: the vault's session, from its own
 # pages · page: the same, but strangers are led to the sign-in · form: own pages only · signed: a shop's signature ·
-# client: an OpenID client with a certificate · private: programs of the private contour · peer: any registered program
-Guard = Literal["open", "bearer", "cookie", "page", "console", "form", "signed", "client", "private", "peer"]
+# code: a code that was sent to one person · client: an OpenID client with a certificate ·
+# private: programs of the private contour · peer: any registered program
+Guard = Literal["open", "bearer", "cookie", "page", "console", "form", "signed", "code", "client", "private", "peer"]
 
 GUARDS: Final[tuple[tuple[str, Guard], ...]] = (
     (r"\w+ GET /(healthz|readyz|static/.*|language/.*)|vault GET /v1/openapi.json", "open"),
@@ -38,6 +39,9 @@ GUARDS: Final[tuple[tuple[str, Guard], ...]] = (
     (r"console POST /signout", "form"),
     (r"console (GET|POST) /(matrix|audit.*|person.*|alarms.*|break-glass.*)?", "console"),
     (r"hooks POST /in/.*", "signed"),
+    (r"hooks POST /relay/.*", "open"),  # always 200 and empty: who sends a wrong secret learns nothing
+    (r"vault GET /consent/.*", "open"),
+    (r"vault POST /consent/.*", "code"),
 )
 
 
@@ -59,7 +63,8 @@ class Endpoint:
         raise AssertionError(message)
 
     def address(self, **parameters: str) -> str:
-        known = {"kind": "reveal", "code": "x" * 43, "version": "0", "name:path": "none.css", "lang": "ru"} | parameters
+        known = {"kind": "reveal", "code": "x" * 43, "version": "0", "name:path": "none.css", "lang": "ru",
+                 "consent": f"cns_{'0' * 26}"} | parameters  # fmt: skip
         return re.sub(r"\{([a-z_:]+)\}", lambda found: known.get(found[1], "1"), self.path)
 
 
@@ -80,6 +85,8 @@ def _routes(host: Any, app: Any) -> Iterator[Endpoint]:
     while not isinstance(app, FastAPI):
         for path in getattr(app, "_hot", {}):
             yield Endpoint(host, "POST", path)
+        if hasattr(app, "_streams"):
+            yield from _routes(host, app._streams)
         app = app._app
     for route in _flat(app.routes):
         for method in sorted(set(getattr(route, "methods", None) or {"GET"}) - {"HEAD"}):

@@ -83,6 +83,7 @@ REFUSAL: Final[dict[str, tuple[set[int], str | None]]] = {
     "form": ({303, 401, 403, 404}, None),
     "signed": ({401}, "wrong_signature"),
     "private": ({403}, "forbidden"),
+    "code": ({422}, None),
     "open": ({200, 303, 401, 404}, None),
 }
 
@@ -308,7 +309,14 @@ def test_certificates_open_no_more_than_they_are_registered_for(
         who.partition(", ")[2], {"larets-tenant": "demo"}
     )
     wrong = []
-    public_knows = {"service GET /v1/audit/checkpoint": 200, "service POST /identity/revoke": 200}  # the witness's own
+    # The public contour's own verbs: witness and relay, none of which returns a value.
+    public_knows = {
+        "service GET /v1/audit/checkpoint": 200,
+        "service POST /identity/revoke": 200,
+        "service POST /v1/relay": 422,
+        "service GET /v1/relay/{dispatch}": 404,
+        "service GET /v1/consents/{subject}": 200,
+    }
     # A person's genuine token beside the certificate changes nothing.
     headers = tenant | {"authorization": f"Bearer {world.bearer('sales')}"}
     with world.peer(name, contour) as client:  # type: ignore[arg-type]
