@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys tools images rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
+.PHONY: help up down reset logs status test unit test-keys faults tools images rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -46,6 +46,10 @@ test-keys: ## key services for real: Vault and SoftHSM2, made first if they are 
 	@$(DEV)
 	@$(BIN)/larets tools vault softhsm2
 	@$(BIN)/pytest -q -p no:xdist tests/keys
+
+faults: ## kill the vault and PostgreSQL at 100 points of work (FAULT_KILLS=…, FAULT_SEED=… repeats one)
+	@$(DEV)
+	@$(BIN)/pytest -q -p no:xdist tests/faults
 
 tools: ## make every third-party program that tests and rehearsals use, into .tools; half an hour, once (NAMES=… for some)
 	@$(DEV)
