@@ -38,7 +38,7 @@ class Built:
 
 
 def build(
-    engine: Engine, names: Sequence[str], *, named_base: str, mirror: str = "", sources: str = ""
+    engine: Engine, names: Sequence[str], *, named_base: str, mirror: str = "", sources: str = "", fresh: bool = False
 ) -> dict[str, Built]:
     """Every named image, in the order of the list; those whose stamp fits are left as they are.
 
@@ -53,18 +53,18 @@ def build(
     for name in names:
         image = IMAGES[name]
         key = _key(image, named_base, mirror, sources, version)
-        kept = _kept(name, key)
+        kept = None if fresh else _kept(name, key)
         if kept is not None:
             say(f"  {name}: ready")
             done[name] = kept
             continue
         chosen = chosen or base.base_of(engine, named_base, mirror=mirror, sources=sources)
-        done[name] = _one(engine, image, {"BASE": chosen, "VERSION": version, "REVISION": revision})
+        done[name] = _one(engine, image, {"BASE": chosen, "VERSION": version, "REVISION": revision}, fresh=fresh)
         _stamp(name).write_text(json.dumps({"key": key, "built": asdict(done[name])}), "utf-8")
     return done
 
 
-def _one(engine: Engine, image: Image, arguments: Mapping[str, str]) -> Built:
+def _one(engine: Engine, image: Image, arguments: Mapping[str, str], *, fresh: bool) -> Built:
     wrong = problems(image.file.read_text("utf-8"))
     if wrong:
         raise ImageProblem(f"{image.name}: {wrong[0]}", hint=str(image.file.relative_to(ROOT)))
@@ -72,8 +72,8 @@ def _one(engine: Engine, image: Image, arguments: Mapping[str, str]) -> Built:
     started = time.monotonic()
     reference = f"localhost/larets-{image.name}:{arguments['VERSION']}"
     kept = OUT / f"{image.name}.tar"
-    fresh = kept.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
+    new = kept.with_suffix(".new")
+    new.unlink(missing_ok=True)
     proxies = {name: os.environ[name] for name in _PROXIES if name in os.environ}
     with tempfile.TemporaryDirectory(prefix="larets-images-") as hidden:
         secrets = index_settings.write(Path(hidden)) if image.code else {}
@@ -84,6 +84,7 @@ def _one(engine: Engine, image: Image, arguments: Mapping[str, str]) -> Built:
             arguments={**arguments, **proxies},
             secrets=secrets,
             epoch=_epoch(),
+            fresh=fresh,
         )
         _slowly(
             command,
@@ -91,15 +92,15 @@ def _one(engine: Engine, image: Image, arguments: Mapping[str, str]) -> Built:
             image.name,
             hint=_REACH,
         )
-    _slowly(engine.save(reference, fresh), engine, image.name, hint="is the disk full?")
-    digest = archive.digest(fresh)
-    contents = sbom.bom(f"larets-{image.name}", arguments["VERSION"], digest, archive.files(fresh, sbom.wanted))
+    _slowly(engine.save(reference, new), engine, image.name, hint="is the disk full?")
+    digest = archive.digest(new)
+    contents = sbom.bom(f"larets-{image.name}", arguments["VERSION"], digest, archive.files(new, sbom.wanted))
     wrong = sbom.faults(contents)
     if wrong:
         raise ImageProblem(f"{image.name}: its list of contents is not valid: {wrong[0]}")
     listing = OUT / f"{image.name}.cdx.json"
     listing.write_text(json.dumps(contents, indent=1, ensure_ascii=False), "utf-8")
-    fresh.replace(kept)
+    new.replace(kept)
     seconds = round(time.monotonic() - started, 1)
     size = archive.size(kept)
     say(f"  {image.name}: {size / 2**20:.0f} MiB, {len(contents['components'])} packages, {seconds:.0f} s")

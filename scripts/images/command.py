@@ -29,6 +29,7 @@ def command(
     sources: Annotated[
         str, typer.Option("--sources", envvar="SOURCES", help="a sources.list for debootstrap's base")
     ] = "",
+    fresh: Annotated[bool, typer.Option("--fresh", help="build again, with today's updates of Debian")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the result is JSON in any case")] = False,
 ) -> None:
     """Build what changed. The last line is JSON: images with reference, digest and archive, and seconds."""
@@ -39,7 +40,7 @@ def command(
         fail(f"no such image: {unknown[0]}", hint=f"known are {', '.join(IMAGES)}")
     started = time.monotonic()
     try:
-        done = build(choose(engine), wanted, named_base=base, mirror=mirror, sources=sources)
+        done = build(choose(engine), wanted, named_base=base, mirror=mirror, sources=sources, fresh=fresh)
     except ImageProblem as problem:
         fail(str(problem), hint=problem.hint)
     seconds = round(time.monotonic() - started, 1)

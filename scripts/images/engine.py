@@ -22,7 +22,7 @@ INSTALL: Final = (
 
 @dataclass(frozen=True)
 class Engine:
-    """One builder's words for the four things that are asked of it."""
+    """One builder's words for the three things that are asked of it."""
 
     name: str
 
@@ -39,9 +39,14 @@ class Engine:
         arguments: Mapping[str, str],
         secrets: Mapping[str, Path],
         epoch: int,
+        fresh: bool = False,
     ) -> list[str]:
-        """Secrets are mounted for one step and stay in no layer; `epoch` is the time that the image's files get."""
+        """Secrets are mounted for one step and stay in no layer; `epoch` is the time that the image's files get.
+
+        `fresh` uses no layer of an earlier build: packages of the distribution are asked for anew.
+        """
         own = ["--layers", "--timestamp", str(epoch)] if self.name != "docker" else ["--provenance=false"]
+        own += ["--no-cache"] if fresh else []
         given = [part for name, value in arguments.items() for part in ("--build-arg", f"{name}={value}")]
         hidden = [part for name, path in secrets.items() for part in ("--secret", f"id={name},src={path}")]
         verb = "bud" if self.name == "buildah" else "build"
@@ -56,12 +61,6 @@ class Engine:
 
     def pull(self, reference: str) -> list[str]:
         return [self.name, "pull", "--quiet", reference]
-
-    def identity(self, reference: str) -> list[str]:
-        """Prints what changes when the local image behind the reference does."""
-        if self.name == "buildah":
-            return ["buildah", "inspect", "--type", "image", "--format", "{{.FromImageDigest}}", reference]
-        return [self.name, "image", "inspect", "--format", "{{.Id}}", reference]
 
 
 def choose(

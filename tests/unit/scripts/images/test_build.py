@@ -1,11 +1,12 @@
 """An image is built once, and again when what it is made from changed or its archive is gone."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from scripts.images import base, build
-from scripts.images.engine import Engine
+from scripts.images.engine import ORDER, Engine
 from scripts.images.errors import ImageProblem
 from tests.unit.scripts.images.packed import oci
 
@@ -54,6 +55,36 @@ def test_what_changed_or_is_gone_is_built_again(what: str, rig: Rig) -> None:
         Path(place).write_text("torn", "utf-8") if what != "sbom" else Path(place).unlink()
         _database()
     assert rig.builds == 2
+
+
+def test_fresh_builds_again_and_takes_no_earlier_layer(rig: Rig, tmp_path: Path) -> None:
+    _database()
+    build.build(Engine("podman"), ["database"], named_base="base@sha256:1", fresh=True)
+    assert rig.builds == 2
+    words: dict[str, Any] = {"file": tmp_path, "arguments": {}, "secrets": {}, "epoch": 0}
+    for name in ORDER:
+        assert "--no-cache" in Engine(name).build("x", tmp_path, **words, fresh=True)
+        assert "--no-cache" not in Engine(name).build("x", tmp_path, **words)
+
+
+@pytest.mark.parametrize(
+    ("text", "is_taken"),
+    [
+        ("deb http://mirror bookworm main\ndeb http://mirror bookworm-security main\n", True),
+        ("deb http://mirror bookworm main\n", False),
+        ("deb http://mirror trixie-security main\n", False),
+        ("deb https://mirror bookworm-security main\n", False),
+    ],
+)
+def test_the_machines_own_sources_are_taken_if_they_fit(text: str, *, is_taken: bool, tmp_path: Path) -> None:
+    own = tmp_path / "sources.list"
+    own.write_text(text, "utf-8")
+    assert base.sources_of("", machine=[tmp_path / "absent", own]) == (own if is_taken else None)
+
+
+def test_sources_that_are_named_and_absent_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImageProblem, match="there is no file"):
+        base.sources_of(str(tmp_path / "absent"))
 
 
 def test_a_containerfile_with_a_breach_is_not_built(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
