@@ -300,7 +300,7 @@ async def test_nobody_signs_in_unrecorded(desk: Desk, world: World) -> None:
     await page.goto(f"{world.instance.vault_origin}/identity/signin")
     with unwritable_audit(world):
         await type_password(page, member.login, member.password)
-        await expect(page.get_by_text("Вход временно закрыт")).to_be_visible()
+        await expect(page.get_by_role("heading", name="Временно закрыто")).to_be_visible()
     assert "__Host-larets_vault" not in {cookie.get("name") for cookie in await page.context.cookies()}
 
 

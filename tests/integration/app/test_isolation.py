@@ -23,6 +23,11 @@ def _columns(connection: psycopg.Connection) -> list[tuple[str, str]]:
 async def filled(take: Take, app_database: Clone) -> Clone:
     for tenant in (TENANT, OTHER):
         await take(order_event(tenant=tenant))
+    with psycopg.connect(app_database.superuser_url) as connection:
+        connection.execute(
+            "INSERT INTO erased_subject (tenant_id, subject, kept, dropped, erased_at)"
+            " SELECT id, 'sub_' || repeat('0', 28), '{}', 1, now() FROM tenant"
+        )
     return app_database
 
 
