@@ -3,6 +3,7 @@ group's own statement. Left alone for a moment, they go back to the pool.
 """
 
 import asyncio
+from contextlib import suppress
 from typing import Any, Final
 
 import asyncpg
@@ -31,7 +32,7 @@ class KeptConnections:
             connection = self._free.pop()
             if _usable(connection):
                 return connection
-            await self._pool.release(connection)
+            await self._release(connection)
         return await self._pool.acquire(timeout=self._seconds)
 
     def give(self, connection: asyncpg.Connection) -> None:
@@ -65,6 +66,11 @@ class KeptConnections:
             self._timer = None
         free, self._free = self._free, []
         for connection in free:
+            await self._release(connection)
+
+    async def _release(self, connection: asyncpg.Connection) -> None:
+        """One that was lost meanwhile may have gone back by itself; the pool says so by an error, and has a new one."""
+        with suppress(*store.DATABASE_ERRORS):
             await self._pool.release(connection)
 
     def _tick(self) -> None:
