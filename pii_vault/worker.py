@@ -138,7 +138,7 @@ async def _remove_files(gate: RestoreGate, pool: asyncpg.Pool, files: FileStore 
     if files is None:
         await asyncio.Event().wait()  # nothing is kept, nothing has to go
     else:
-        await _after(gate, lambda: run_files(pool, files))
+        await run_files(pool, files, opened=gate.opened)
 
 
 async def _for_ever(duty: str, run: Callable[[], Awaitable[None]]) -> None:

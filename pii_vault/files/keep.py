@@ -10,11 +10,11 @@ import msgspec
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.audit.log import AuditEntry
+from pii_vault.audit.log import AuditEntry, AuditOutcomeUnknown
 from pii_vault.core.chunks import ChunkSealer
 from pii_vault.core.primitives import ValueCipher, new_key
 from pii_vault.core.tokens import new_subject_text, parse_subject, token_writer
-from pii_vault.errors import Forbidden, MalformedToken, NotFound, StoreUnavailable
+from pii_vault.errors import Forbidden, MalformedToken, NotFound, StoreUnavailable, VaultError
 from pii_vault.files import rows
 from pii_vault.files.descriptor import Descriptor, Label, Place, seal_descriptor
 from pii_vault.files.errors import FileGone, FileTooLarge
@@ -89,8 +89,9 @@ async def keep_file(
             subjects=[owner],
         )
         await _commit(vault, entry, apply)
-    except BaseException:
-        await files.delete(stored)
+    except VaultError as error:
+        if not isinstance(error, AuditOutcomeUnknown):  # what may have been committed is left to the sweep
+            await files.delete(stored)
         raise
     return Kept(token_writer(class_id, tenant=principal.tenant)(token), owner_text, length.plain)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Final
@@ -19,10 +20,14 @@ STEP_SECONDS: Final = 1.0
 _BATCH: Final = 500
 
 
-async def run_files(pool: asyncpg.Pool, files: FileStore) -> None:
-    """The private worker's part, until it is cancelled; several processes may do it at once."""
+async def run_files(pool: asyncpg.Pool, files: FileStore, *, opened: Callable[[], Awaitable[None]]) -> None:
+    """The private worker's part, until it is cancelled; several processes may do it at once.
+
+    `opened` waits for the restore gate: an older database knows fewer files, and must not have the others swept.
+    """
     swept = -SWEEP_SECONDS
     while True:
+        await opened()
         await remove_ordered(pool, files)
         if time.monotonic() - swept >= SWEEP_SECONDS:
             await sweep(pool, files, now=utc_now())

@@ -29,7 +29,7 @@ def new_entry(
         principal_id=principal.id,
         principal_kind=principal.kind,
         verb=verb,
-        purpose=purpose,
+        purpose=purpose if purpose in vault.purposes else "",  # what nobody registered is a stranger's text
         decision=decision,
         counts=counts or {},
         matrix_version=vault.matrix.version,

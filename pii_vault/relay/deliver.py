@@ -30,6 +30,7 @@ IN_PARALLEL: Final = 8
 ATTEMPTS: Final = 8
 PAUSES: Final = (5.0, 30.0, 120.0, 600.0, 1800.0, 3600.0, 7200.0)  # seconds; some four hours in all
 POLL_SECONDS: Final = 1.0
+_AWAY: Final = 503
 
 
 class Sender:
@@ -51,24 +52,38 @@ class Sender:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def once(self) -> int:
-        """Sends what is due, at most IN_PARALLEL; gives how many were taken up."""
+        """Sends what is due, at most IN_PARALLEL; gives how many were taken up. Nothing while the gate is shut."""
+        if self._vault.shut is not None:
+            return 0
         async with store.connection(self._vault.pool) as connection:
             rows = await connection.fetch(sql.CLAIM, IN_PARALLEL, LEASE)
         await asyncio.gather(*(self._take(Dispatch(*row)) for row in rows))
         return len(rows)
 
     async def _take(self, dispatch: Dispatch) -> None:
+        template = None
         try:
             template = await approved(self._vault, dispatch.tenant_key, dispatch.template, dispatch.version)
-            outcome = await self._post.send(dispatch, template)
+            # Over the last attempt only where outcomes could not be noted: better told as unknown than sent for ever.
+            outcome = (
+                await self._post.send(dispatch, template)
+                if dispatch.attempts <= ATTEMPTS
+                else Outcome("dead", "outcome_unknown")
+            )
         except SendingFailed as error:
             if error.again and dispatch.attempts < ATTEMPTS:
                 await self._later(dispatch, error.code)
                 return
             outcome = Outcome("dead", error.code)
-        except (VaultError, *DATABASE_ERRORS) as error:  # the vault's own trouble costs no attempt's outcome
-            await self._later(dispatch, getattr(error, "code", "store_unavailable"))
-            return
+        except (VaultError, *DATABASE_ERRORS) as error:
+            code = getattr(error, "code", "store_unavailable")
+            if getattr(error, "status_code", _AWAY) == _AWAY:  # the vault's own trouble, of a moment
+                await self._later(dispatch, code)
+                return
+            outcome = Outcome("dead", code)
+        except Exception as error:  # noqa: BLE001  its text may quote a value; one dispatch must not stop the others
+            logger.error("dispatch %s cannot be sent: %s", dispatch.id, type(error).__name__)  # noqa: TRY400  the same
+            outcome = Outcome("dead", "cannot_be_sent")
         await self._finish(dispatch, template, outcome)
 
     async def _later(self, dispatch: Dispatch, failure: str) -> None:

@@ -84,6 +84,7 @@ class Outside:
             tls_context=self.tls,
             timeout=SECONDS,
         )
+        taken = False  # from then on it must not be sent again, whatever becomes of the connection
         try:
             async with asyncio.timeout(SECONDS), client:
                 if scheme == "smtp" and not self.plain:
@@ -91,13 +92,15 @@ class Outside:
                 if destination.login:
                     await client.login(destination.login, destination.secret)
                 await client.send_message(message)
+                taken = True
         except aiosmtplib.SMTPResponseException as error:
             raise SendingFailed(f"smtp_{error.code}", again=error.code < _SERVER_ERROR) from None
         except aiosmtplib.SMTPRecipientsRefused as error:
             again = all(each.code < _SERVER_ERROR for each in error.recipients)
             raise SendingFailed("recipient_refused", again=again) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError):
-            raise SendingFailed("no_answer", again=True) from None
+            if not taken:
+                raise SendingFailed("no_answer", again=True) from None
         return key
 
     async def _connected(self, destination: Destination) -> socket.socket:

@@ -37,6 +37,7 @@ async def test_all_are_given_back_though_one_was_lost(error: Exception | None) -
 async def test_what_is_no_fault_of_the_database_is_not_hidden() -> None:
     pool: Any = Pool(ZeroDivisionError())
     kept = KeptConnections(pool)
-    kept.give(Connection())  # type: ignore[arg-type]
+    connection: Any = Connection()
+    kept.give(connection)
     with pytest.raises(ZeroDivisionError):
         await kept.close()
