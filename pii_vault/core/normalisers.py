@@ -118,9 +118,17 @@ def card(value: str) -> str | None:
 
 def handle(value: str) -> str | None:
     """No case, no leading @, no address of the messenger before it (`https://t.me/ivan` is `ivan`)."""
+    before = ""
+    while value != before:  # what stands behind an @ may again begin with one, or with a blank
+        before, value = value, _bare_handle(value)
+    return value or None
+
+
+def _bare_handle(value: str) -> str:
+    """One step of `handle`; never longer than what an earlier step gave, so that steps come to rest."""
     folded = unicodedata.normalize("NFKC", value).strip().casefold()
     bare = _MESSENGER.sub("", folded, count=1) if "/" in folded else folded
-    return bare.removeprefix("@").rstrip("/") or None
+    return bare.removeprefix("@").rstrip("/").strip()
 
 
 def ip(value: str) -> str | None:
