@@ -14,11 +14,14 @@ CARD: Final = word_pattern("card")
 LOYALTY: Final = word_pattern("loyalty")
 CAR: Final = word_pattern("car")
 BORN: Final = re.compile(
-    r"(?<!\w)(?:род(?:ил|ивш)\w*|рожд\w*|дат[ауыеой]+ рожд\w*|д\.?\s?р(?:ожд)?(?![а-яё])\.?|г\.?\s?р(?![а-яё])\.?|"
+    r"(?<!\w)(?:род(?:ил|ивш)\w*|рожд\w*|дат[ауыеой]+ рожд\w*|д[./]?\s?р(?:ожд)?(?![а-яё])\.?|г[./]?\s?р(?![а-яё])\.?|"
     r"днюх\w*|именин\w*|birth\w*|born|dob|появил\w* на свет)",
     re.IGNORECASE,
 )
-NOT_BORN: Final = re.compile(r"(?<!\w)и\s+др\.?\s*$|доставк|заказ[а-яё]* от|выдан|действ", re.IGNORECASE)
+NOT_BORN: Final = re.compile(
+    r"(?<!\w)и\s+др\.?\s*$|доставк|заказ[а-яё]* от|выдан|действ|рожд\w*\s+(?:магазин|компани|фирм|бренд|сети|кафе)",
+    re.IGNORECASE,
+)
 
 
 def before(text: str, at: int, pattern: re.Pattern[str], reach: int) -> int | None:

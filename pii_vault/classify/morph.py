@@ -30,7 +30,9 @@ _VOCATIVES: Final = word_set("vocatives")
 _COMMON_NAMES: Final = word_set("common_names")
 _MORE: Final = word_set("more_names")
 _STRONG: Final = word_set("strong_names")
+_FAMILIAR: Final = word_set("familiar")
 _FAIR: Final = word_set("fair_names")
+_WORDS: Final = word_set("word_names")
 _MORE_SURNAMES: Final = word_set("more_surnames")
 _TOWN_WORDS: Final = word_set("town_words")
 _ENDINGS = re.compile(r"(?:ою|ею|ой|ей|ом|ем|ам|ям|а|я|ы|и|е|у|ю)$")
@@ -48,6 +50,7 @@ class Reading:
     part: str  # of speech, of the likeliest ordinary reading
     past_gender: str  # of a verb in the past: masc, femn, or nothing
     name_gender: str
+    known: bool = True  # in the dictionary; else part and gender are a guess from the ending
 
 
 _NOTHING: Final = Reading(0, 0, 0, 0, 1, "", "", "")
@@ -61,7 +64,7 @@ def _analyser() -> Any:
 
 
 @cache
-def _listed() -> frozenset[str]:
+def given_names() -> frozenset[str]:
     """Given names in the nominative, lower case, ё as е."""
     content = resources.files("natasha").joinpath("data", "dict", "first.txt").read_text("utf-8")
     listed = {line.strip().lower().replace("ё", "е") for line in content.splitlines()}
@@ -83,7 +86,7 @@ def _is_surname(word: str) -> bool:
 def is_listed(word: str) -> bool:
     """Whether a lower-case word, or its stem with another ending, is in the list of given names."""
     plain = word.replace("ё", "е")
-    names = _listed()
+    names = given_names()
     if plain in names:
         return True
     stem = _ENDINGS.sub("", plain)
@@ -100,7 +103,11 @@ def read(word: str) -> Reading:
     if not known:
         # A guess from the ending alone says little: токеном is not a person.
         parsed = replace(
-            parsed, first=min(parsed.first, 0.25), surname=min(parsed.surname, 0.1), common=min(parsed.common, 0.3)
+            parsed,
+            first=min(parsed.first, 0.25),
+            surname=min(parsed.surname, 0.1),
+            common=min(parsed.common, 0.3),
+            known=False,
         )
     first, common = _as_given_name(word, parsed, known=known)
     patronymic = parsed.patronymic
@@ -137,8 +144,12 @@ def _as_given_name(word: str, parsed: Reading, *, known: bool) -> tuple[float, f
         first = max(first, 0.8)
     if word in _COMMON_NAMES:
         first = max(first, 0.4)
+    if not known and not first > 0.3 and is_misspelt(word):
+        first = 0.35
     if not known and _DIMINUTIVE.fullmatch(word):
         first = max(first, 0.7)
+    if word in _WORDS:
+        return first, max(common, 0.5)
     return (max(first, 0.6), min(common, 0.4)) if word in _FAIR else (first, common)
 
 
@@ -149,12 +160,27 @@ def _as_surname(word: str, parsed: Reading, *, known: bool) -> float:
         surname = max(surname, 0.5 if known else 0.7)
     if word in _MORE_SURNAMES:
         return max(surname, 0.2)
-    if surname >= 0.4 or len(word) < 4 or parsed.part not in ("", "NOUN", "ADJF"):
+    if surname >= 0.4 or len(word) < 4 or parsed.part not in ("", "NOUN", "ADJF", "ADJS"):
         return surname
     # An ordinary word as well: little, so that a given name or a capital has to stand by it.
     listed = _is_surname(word)
     least = (0.15 if parsed.common > 0.9 else 0.4) if formed and listed else 0.05 * (formed or listed)
     return max(surname, least)
+
+
+def is_misspelt(word: str) -> bool:
+    """Whether one letter too many, too few, wrong or out of place makes it a familiar given name."""
+    return len(word) >= 5 and not _variants(word.replace("ё", "е")).isdisjoint(_misspellings())
+
+
+@cache
+def _misspellings() -> frozenset[str]:
+    return frozenset().union(*(_variants(name.replace("ё", "е")) for name in _FAMILIAR if len(name) >= 5))
+
+
+def _variants(word: str) -> frozenset[str]:
+    """The word, and all that is left of it when one letter goes."""
+    return frozenset({word, *(word[:at] + word[at + 1 :] for at in range(len(word)))})
 
 
 def is_vocative(word: str) -> bool:

@@ -11,41 +11,45 @@ from functools import cache
 from itertools import pairwise
 from typing import Final
 
-from pii_vault.classify.morph import SURNAME, is_vocative, read
+from pii_vault.classify.context import just_before
+from pii_vault.classify.initials import find_initials
+from pii_vault.classify.morph import SURNAME, is_vocative
 from pii_vault.classify.spans import Span
-from pii_vault.classify.surroundings import Surroundings, Word
+from pii_vault.classify.streets import STREETS
+from pii_vault.classify.surroundings import MONTHS, NEVER, TOWNS, Surroundings
+from pii_vault.classify.surroundings import STREETS as STREET_WORDS
+from pii_vault.classify.word import Word, fills_role, is_asked_for, is_feast, is_told, signs
 from pii_vault.classify.words import word_set
 from pii_vault.core.transliterate import skeleton
 
-MONTHS: Final = word_set("months")
-NEVER: Final = word_set("never")
 TOWN_PAIRS: Final = word_set("town_pairs")
 
-_WORD: Final = re.compile(r"[А-ЯЁа-яё]+(?:[-'][А-ЯЁа-яё]+)*|[A-Za-z]+(?:['-][A-Za-z]+)*")
-_INITIALS = r"(?:[А-ЯЁ]\.\s?-?[А-ЯЁ]\.?|[А-ЯЁ]\.)"
-_LOW_INITIALS = r"[а-яё]\.\s?[а-яё]\."
-_SURNAME_INITIALS: Final = re.compile(
-    rf"(?<![\w.])(?:[А-ЯЁ][а-яё]+(?:-[А-ЯЁ][а-яё]+)?|[А-ЯЁ]{{3,}}(?:-[А-ЯЁ]+)?),?\s+{_INITIALS}(?!\w)"
-    rf"|(?<![\w.])(?P<low>[а-яё]{{4,}})\s+{_LOW_INITIALS}(?!\w)"
-)
-_INITIALS_SURNAME: Final = re.compile(
-    r"(?<![\w.])[А-ЯЁ]\.\s?(?:[А-ЯЁ]\.\s?)?[А-ЯЁ][а-яё]{2,}(?:-[А-ЯЁ][а-яё]+)?(?!\w)"
-    r"|(?<![\w.])(?P<low>[а-яё]\.\s?[а-яё]\.\s?[а-яё]{4,})(?!\w)"
+_DONE_TO: Final = re.compile(
+    r"(?<!\w)(?:переда\w*|отда\w*|спасибо|позов\w*|спроси\w*|позвон\w*|набер\w*|свя[зж]\w*\s+со?)\s+$", re.IGNORECASE
 )
 _LATIN_ENDINGS = ("ov", "ova", "ev", "eva", "in", "ina", "sky", "skii", "skaya", "ko", "uk", "yan")
 
 
 class _Finder(Surroundings):
     def find(self) -> Iterator[Span]:
-        yield from self._with_initials()
+        yield from find_initials(self.text, shouting=self.shouting)
         at = 0
         while at < len(self.words):
             taken = self._longest(at)
-            if taken:
+            if self._is_set_phrase(at):
+                at += 2
+            elif taken:
                 yield Span(self.words[at].start, self._initial_after(self.words[at + taken - 1].end), "name")
                 at += taken
             else:
                 at += 1
+
+    def _is_set_phrase(self, at: int) -> bool:
+        """Two words that are a town, a figure of a tale or a feast, whatever each is alone."""
+        pair = self.words[at : at + 2]
+        if len(pair) < 2:
+            return False
+        return is_feast(self.text, pair[0]) or " ".join(word.low for word in pair) in TOWN_PAIRS
 
     def _longest(self, at: int) -> int:
         for count in (4, 3, 2, 1):
@@ -61,23 +65,44 @@ class _Finder(Surroundings):
         )
 
     def _is_name(self, run: Sequence[Word], at: int) -> bool:
-        if any(word.low in MONTHS for word in run):
+        if any(word.low in MONTHS for word in run) and not self._is_listed_pair(run):
             return False
         if run[0].text.isascii():
             return self._is_latin_name(run, at)
-        if any(word.text.isascii() for word in run) or (self._is_thing(run) and not self._called(run)):
+        if (
+            any(word.text.isascii() for word in run)
+            or self._is_honoured(run)
+            or (self._is_thing(run) and not self._called(run))
+        ):
             return False
         if len(run) == 1:
             return self._is_single(run[0], at)
-        if any(word.patronymic for word in run):
+        if any(word.patronymic for word in run) and not (len(run) == 2 and self._may_be_patronymic_surname(run[0])):
             return self._has_patronymic(run)
+        if self._is_listed_pair(run):
+            return True
         if any(
             self._is_title(word) or (word.low in NEVER and not (word.capital and self._called(run))) for word in run
         ):
             return False
         if len(run) == 2:
-            return self._is_pair(run, at)
-        return len(run) == 3 and self._witnessed(run) and all(word.capital for word in run)
+            return not self._begins_before(run) and self._is_pair(run, at)
+        capitals = len(run) == 3 and self._witnessed(run) and all(word.capital for word in run)
+        return capitals and not any(word.reading.past_gender for word in run)
+
+    @staticmethod
+    def _may_be_patronymic_surname(word: Word) -> bool:
+        """`Ляхович Эдуард`: a surname with the ending of a patronymic."""
+        return word.patronymic and word.surname >= 0.5
+
+    def _is_listed_pair(self, run: Sequence[Word]) -> bool:
+        """`Кудрявцев Ян`, `Живаго Марта`: a sure surname makes a given name of a word that is rarely one."""
+        if len(run) != 2 or not all(word.capital for word in run) or self.shouting:
+            return False
+        return any(
+            given.first >= 0.3 and surname.surname >= 0.4 and surname.low not in NEVER and not surname.reading.place
+            for given, surname in (run, run[::-1])
+        )
 
     def _has_patronymic(self, run: Sequence[Word]) -> bool:
         """Some order of given name, patronymic and surname, with the name before the patronymic."""
@@ -90,31 +115,55 @@ class _Finder(Surroundings):
         if place == 0:
             return False
         given = run[place - 1]
-        given_fits = given.first > 0.03 or (given.capital and given.reading.part in ("", "NOUN"))
-        if not given_fits or (given.low in NEVER and not given.capital):
+        given_fits = given.first > 0.03 or (given.capital and given.reading.part in ("", "NOUN", "PRTS", "ADJS"))
+        if not given_fits or self._is_title(given) or (given.low in NEVER and not given.capital):
             return False
         others = [word for each, word in enumerate(run) if each not in (place, place - 1)]
         return all(self._may_be_surname(word, beside=given) for word in others)
 
     def _may_be_surname(self, word: Word, *, beside: Word) -> bool:
-        if word.low in NEVER or self._is_title(word):
+        if len(word.low) == 1 or word.low in NEVER or self._is_title(word):
             return False
-        if word.surname > 0.03:
+        if beside.capital and not word.capital and word.reading.common > 0.5:
+            return False
+        if word.surname > 0.03 and word.reading.part != "PRTS":
             return True
-        if word.reading.past_gender or word.reading.part in ("PREP", "CONJ", "ADVB", "NPRO", "PRCL", "VERB", "INFN"):
+        if not word.capital and not beside.capital and word.end < beside.start and not word.reading.known:
+            return word.reading.part in ("", "NOUN", "ADJF")  # `яхно злата никитична`
+        # `ФИО: Гуляй Алла Львовна`; but `Спросите Аллу Львовну` begins a sentence.
+        lead = self.text[: word.start].rstrip(' \u00a0"')[-1:]
+        inside = word.capital and beside.capital and lead not in ("", ".", "!", "?", "\n", "…", ")")
+        if inside and word.reading.part == "VERB" and not word.reading.past_gender:
+            return True
+        if word.reading.past_gender or word.reading.part in (
+            "PRTS",
+            "PREP",
+            "CONJ",
+            "ADVB",
+            "NPRO",
+            "PRCL",
+            "VERB",
+            "INFN",
+        ):
             return False
         starts = self._starts_sentence(word)
         return word.capital and beside.capital and not (starts and word.reading.common > 0.9 and len(word.low) < 3)
 
+    def _begins_before(self, run: Sequence[Word]) -> bool:
+        """`Пришёл Гурген`, `из Ташкента Зулейха`: the first word belongs to the sentence."""
+        first = run[0]
+        acted = bool(first.reading.past_gender) and not first.any_part
+        return acted or (first.reading.place > 0.3 > first.first and just_before(self.text, first.start, TOWNS))
+
     def _is_pair(self, run: Sequence[Word], at: int) -> bool:
         one, two = run
-        if f"{one.low} {two.low}" in TOWN_PAIRS:
-            return False
         for given, surname in ((one, two), (two, one)):
             if given.first <= 0.03 or surname.low in NEVER or self._is_title(surname):
                 continue
             both = one.capital and two.capital
-            if not given.capital and surname.capital and self._is_famous(surname.low):
+            ordinary = not surname.capital and surname.reading.common > 0.9 and surname.surname < 0.3
+            famous = surname.capital and self._is_famous(surname.low)
+            if (ordinary and given.capital) or (famous and not given.capital):  # `выдан Евдоким`, `слов Инны`
                 continue
             if both and surname.surname > 0.03:
                 return True
@@ -145,11 +194,13 @@ class _Finder(Surroundings):
         if len(low) < 2 or self._in_quotes(word) or self._is_abbreviation(word):
             return False
         called, likely = self._called([word]), self._likely(word)
+        if len(low) == 2 and not word.capital and not (called or likely or self._verb_agrees(word, at)):  # `ru.ая46`
+            return False
         addressed = self._is_addressed(word)
         if low in NEVER:
             sure = called or self._verb_agrees(word, at)
             return word.capital and (sure or (addressed and reading.common < 0.3)) and reading.first > 0.3
-        if self._is_street_or_code(word):
+        if self._is_street_or_code(word) or (self._names_goods(word) and not called):
             return False
         if is_vocative(low) and addressed:
             return True
@@ -165,22 +216,24 @@ class _Finder(Surroundings):
                 return (
                     reading.first >= 0.75 or addressed or called
                     or self._verb_agrees(word, at) or self._stands_alone([word])
-                ) and not self._names_goods(word)  # fmt: skip
+                )  # fmt: skip
             if reading.first >= 0.6 and reading.common < 0.35:
                 return True
             if reading.first >= 0.3 and reading.common < 0.75:
                 likely = likely and reading.common < 0.5
-                return called or likely or addressed or self._verb_agrees(word, at)
-            return called or addressed
+                return called or likely or addressed or self._verb_agrees(word, at) or is_asked_for(self.text, word)
+            return called or addressed or is_asked_for(self.text, word)
         return self._is_surname_alone(word, at, capital=capital, called=called, likely=likely)
 
     def _is_surname_alone(self, word: Word, at: int, *, capital: bool, called: bool, likely: bool) -> bool:
         reading, low = word.reading, word.low
         if len(low) < 3:
             return False
-        if self._is_famous(low) and not called:
+        if (self._is_famous(low) and not called) or (not word.capital and self._is_title(word)):
             return False
-        if called and word.capital and self._open_class([word]):
+        if is_told(self.text, word) or (called and word.capital and self._open_class([word])):
+            return True
+        if fills_role(self.text, word) and self._stands_alone([word]):
             return True
         if reading.surname <= 0.1:
             return capital and likely and self._witnessed([word]) and reading.common < 0.9 and reading.place == 0
@@ -188,20 +241,39 @@ class _Finder(Surroundings):
             return False
         if reading.place > max(0.5, reading.surname):
             return called
-        if reading.place > 0.1:
+        if reading.place > 0.1 and not (capital and reading.surname >= max(0.7, 2.5 * reading.place)):
             return called or ((likely or self._verb_agrees(word, at)) and (capital or reading.surname >= 0.4))
         if capital and not self._starts_sentence(word):
             return reading.surname >= 0.3 or likely or self._witnessed([word])
+        if capital and likely and self._stands_alone([word]) and reading.surname > 0.03:
+            return True
         if capital:
             return (reading.surname >= 0.4 or self._witnessed([word])) and (
-                self._verb_agrees(word, at) or self._stands_alone([word]) or self._conjoined(word, at)
+                self._verb_agrees(word, at)
+                or (
+                    (reading.common < 0.8 or signs(self.text, word))
+                    and (self._stands_alone([word]) or self._conjoined(word, at))
+                )
             )
         if reading.surname < 0.1:
             return False
         acts = likely and reading.common < 0.9 and self._verb_agrees(word, at)
-        return called or (
-            reading.surname >= 0.4 and (acts or (likely and reading.common < 0.3 and reading.place < 0.3))
+        return (
+            called
+            or self._is_sure_surname(word)
+            or (reading.surname >= 0.4 and (acts or (likely and reading.common < 0.3 and reading.place < 0.3)))
         )
+
+    def _is_sure_surname(self, word: Word) -> bool:
+        """`жду ответа. смирнова`: in lower case what is nothing but a surname, and bears no street or town here."""
+        reading = word.reading
+        if reading.place >= 0.2 or not reading.known or SURNAME.fullmatch(word.low) is None or word.low in STREETS:
+            return False
+        if any(just_before(self.text, word.start, pattern) for pattern in (STREET_WORDS, TOWNS)):
+            return False
+        told = self._is_aside(word) or _DONE_TO.search(self.text[max(0, word.start - 16) : word.start]) is not None
+        least, most = (0.5, 0.45) if told else (0.7, 0.2)
+        return reading.surname >= least and reading.common < most
 
     def _is_latin_name(self, run: Sequence[Word], at: int) -> bool:
         del at
@@ -211,23 +283,6 @@ class _Finder(Surroundings):
         return (one in _latin_names() or two in _latin_names()) and (
             self._called(run) or any(word.low.endswith(_LATIN_ENDINGS) for word in run) or self._witnessed(run)
         )
-
-    def _with_initials(self) -> Iterator[Span]:
-        for match in _SURNAME_INITIALS.finditer(self.text):
-            low = re.match(r"\w+", match[0])
-            reading = read(low[0].lower()) if low else None
-            if match["low"] and (reading is None or reading.surname < 0.3):
-                continue
-            if low is None or reading is None or low[0].lower() in NEVER:
-                continue
-            if reading.surname > 0.03 or self._open_reading(reading) or reading.first > 0.3:
-                yield Span(match.start(), match.end(), "name")
-        for match in _INITIALS_SURNAME.finditer(self.text):
-            last = re.split(r"[.\s]+", match[0])[-1].lower()
-            surname = read(last).surname
-            sure = surname > 0.3 if match["low"] else surname > 0.03 or match[0].count(".") == 2
-            if last not in NEVER and last not in MONTHS and sure:
-                yield Span(match.start(), match.end(), "name")
 
 
 def find_names(text: str, people: Sequence[tuple[int, int]] = ()) -> list[Span]:

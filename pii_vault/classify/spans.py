@@ -7,7 +7,23 @@ from typing import Final, NamedTuple
 CLASSES: Final = (
     "email", "handle", "card", "snils", "passport", "inn", "car_plate", "phone", "birth_date", "address", "name",
 )  # fmt: skip
+MAX_CHARACTERS: Final = 20_000  # as long as a value of class text may be
 MASKED: Final = "\ufffc"  # stands for a character that is taken: no letter, digit or blank
+
+
+_PLAIN: Final = str.maketrans(dict.fromkeys("\u00a0\u2007\u2009\u202f", " ") | dict.fromkeys("\u2010\u2011", "-"))
+
+
+def squeezed(text: str) -> tuple[str, list[int] | None]:
+    """The text with one plain blank for any run of blanks, and where each of its characters stands in the first one.
+
+    No places where nothing moved.
+    """
+    plain = text.translate(_PLAIN)
+    if "  " not in plain:
+        return plain, None
+    places = [at for at, char in enumerate(plain) if char != " " or plain[at - 1 : at] != " "]
+    return "".join(plain[at] for at in places), places
 
 
 class Span(NamedTuple):

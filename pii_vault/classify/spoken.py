@@ -33,6 +33,7 @@ WORDS: Final[dict[str, int]] = (
 NUMBER: Final = rf"(?:{'|'.join(sorted((w for w in WORDS if w != 'раз'), key=len, reverse=True))})"
 _PIECE = rf"(?:{NUMBER}(?![а-яё])|\d{{1,4}}(?!\d))"
 _RUN = re.compile(rf"(?<![а-яё\d])(?:плюс\s+)?{_PIECE}(?:(?:[\s,.\-]+|\s*номер\s+|\s+и\s+){_PIECE})+", re.IGNORECASE)
+_FIGURES_FIRST = re.compile(r"\d+[\s,.\-]+")
 _WORD = re.compile(rf"{NUMBER}(?![а-яё])|\d+", re.IGNORECASE)
 
 
@@ -47,12 +48,18 @@ class Said:
 
 
 def said(text: str) -> Iterator[Said]:
-    """Every run of two or more numbers of which at least three are in words."""
+    """Every run of two or more numbers of which at least three are in words, and its rest after leading figures."""
     for run in _RUN.finditer(text):
         pieces = [piece[0].lower() for piece in _WORD.finditer(run[0])]
         worded = sum(not piece[0].isdigit() for piece in pieces)
-        if worded >= 3:
-            yield Said(run.start(), run.end(), _digits(pieces), in_words=True)
+        if worded < 3:
+            continue
+        yield Said(run.start(), run.end(), _digits(pieces), in_words=True)
+        # `заказ 4512, восемь девятьсот …`: without the figures before it, another number.
+        figures = _FIGURES_FIRST.match(run[0])
+        if figures is not None:
+            rest = [piece for at, piece in enumerate(pieces) if at or not piece[0].isdigit()]
+            yield Said(run.start() + figures.end(), run.end(), _digits(rest), in_words=True)
 
 
 def _digits(pieces: list[str]) -> str:

@@ -2,29 +2,20 @@
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from pii_vault.access.principal import Principal
 from pii_vault.classify.process import Classifier, ClassifierUnavailable
 from pii_vault.classify.replace import replaced
 from pii_vault.classify.setting import is_on, require_text
 from pii_vault.classify.spans import Span
-from pii_vault.core.detect import find_personal_data
-from pii_vault.errors import InvalidValue
-from pii_vault.operations.items import RetentionGroup, TokeniseItem, TokeniseResult
+from pii_vault.core.mixed import is_mixed
+from pii_vault.errors import InvalidValue, VaultError
+from pii_vault.operations.items import RetentionGroup, TakenText, TokeniseItem, TokeniseResult
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.vault import Vault
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class TakenText:
-    """`token` stands for the whole text. `crossing` is the text with tokens in place: None unless it may cross."""
-
-    token: str
-    subject: str
-    crossing: str | None = field(default=None, repr=False)
 
 
 async def classify_text(
@@ -37,67 +28,110 @@ async def classify_text(
     subject: str | None = None,
     class_id: str = "text",
     group: RetentionGroup = "other",
+    idempotency_key: str | None = None,
 ) -> TakenText:
-    """Takes a text in. Values found in it become tokens of the text's own subject, so that they are erased with it.
-
-    Anything that goes wrong with classifying (the process is away, a class may not be stored by this principal,
-    something is still found in the result) leaves the text a token as a whole.
+    """Takes a text in.
 
     Raises:
         InvalidValue (a blank text), InvalidRequest (no class of text), UnknownClass, Forbidden, TenantRefused, Busy,
-        AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
+        IdempotencyConflict, AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
     """
     require_text(vault.classes, class_id)
     whole = TokeniseItem(class_id=class_id, value=text, subject=subject)
-    [taken] = await tokenise(vault, principal, [whole], request_id=request_id, group=group)
+    [taken] = await tokenise(
+        vault, principal, [whole], request_id=request_id, group=group, idempotency_key=idempotency_key
+    )
     if taken.token is None or taken.subject is None:
         raise InvalidValue(f"{class_id}: {taken.error}")
-    if not await is_on(vault, principal.tenant, class_id):
-        return TakenText(taken.token, taken.subject)
-    try:
-        spans = await classifier.find(text)
-    except ClassifierUnavailable:
-        logger.warning("request %s: no classifier, the text stays a token as a whole", request_id)
-        return TakenText(taken.token, taken.subject)
-    tokens = await _tokens(vault, principal, text, spans, taken.subject, class_id, request_id=request_id, group=group)
-    crossing = None if tokens is None else replaced(text, spans, dict(zip(spans, tokens, strict=True)).__getitem__)
-    if crossing is not None and find_personal_data(crossing):
-        logger.error("request %s: a classified text still held personal data and was held back", request_id)
-        crossing = None
+    crossing = await crossing_form(
+        vault,
+        principal,
+        text,
+        classifier=classifier,
+        subject=taken.subject,
+        request_id=request_id,
+        class_id=class_id,
+        group=group,
+        idempotency_key=idempotency_key,
+    )
     return TakenText(taken.token, taken.subject, crossing)
 
 
-async def _tokens(  # noqa: PLR0917
+async def crossing_form(
     vault: Vault,
     principal: Principal,
     text: str,
-    spans: Sequence[Span],
-    subject: str,
-    class_id: str,
     *,
+    classifier: Classifier,
+    subject: str,
     request_id: str,
-    group: RetentionGroup,
-) -> list[str] | None:
-    """A token for each span; None when one of them could not be had."""
-    if not spans:
-        return []
-    values = [text[span.start : span.end] for span in spans]
-    items = [
-        TokeniseItem(class_id=span.class_id, value=value, subject=subject)
-        for span, value in zip(spans, values, strict=True)
-    ]
-    results = await tokenise(vault, principal, items, request_id=request_id, group=group)
-    # A number said in words, a mistyped one: no value of its class, and still somebody's.
-    odd = [at for at, result in enumerate(results) if result.error == "invalid_value"]
-    if odd:
-        again = [TokeniseItem(class_id=class_id, value=values[at], subject=subject) for at in odd]
-        for at, result in zip(
-            odd, await tokenise(vault, principal, again, request_id=request_id, group=group), strict=True
-        ):
-            results[at] = result
-    return _all_tokens(results)
+    class_id: str = "text",
+    group: RetentionGroup = "other",
+    idempotency_key: str | None = None,
+) -> str | None:
+    """The text with tokens in place, for a text that is stored as a whole already; None unless it may cross.
+
+    Values found in it become tokens of the text's own subject, so that they are erased with it, and are found by
+    nothing: a phone that a note mentions is not its writer's. Whatever goes wrong (the process is away or slow, a class
+    may not be stored by this principal, nothing or too little was found) leaves the text a token as a whole.
+    """
+    try:
+        if not await is_on(vault, principal.tenant, class_id):
+            return None
+        spans = await classifier.find(text)
+        inner = _Inner(vault, principal, subject, request_id, group, idempotency_key)
+        tokens = await inner.tokens([(span.class_id, text[span.start : span.end]) for span in spans], class_id)
+    except ClassifierUnavailable:
+        logger.warning("request %s: no classifier, the text stays a token as a whole", request_id)
+        return None
+    except VaultError as error:
+        logger.warning("request %s: %s, the text stays a token as a whole", request_id, error.code)
+        return None
+    crossing = None if tokens is None else crossing_of(text, spans, tokens)
+    if tokens is not None and crossing is None:
+        logger.error("request %s: a classified text still held personal data and was held back", request_id)
+    return crossing
 
 
-def _all_tokens(results: Sequence[TokeniseResult]) -> list[str] | None:
-    tokens = [result.token for result in results if result.token is not None]
-    return tokens if len(tokens) == len(results) else None
+def crossing_of(text: str, spans: Sequence[Span], tokens: Sequence[str]) -> str | None:
+    """The text with these tokens in the places of these spans, if it may leave so; else None."""
+    mixed = replaced(text, spans, dict(zip(spans, tokens, strict=True)).__getitem__)
+    return mixed if is_mixed(mixed) else None
+
+
+@dataclass(frozen=True, slots=True)
+class _Inner:
+    """Takes in what stands in a text."""
+
+    vault: Vault
+    principal: Principal
+    subject: str
+    request_id: str
+    group: RetentionGroup
+    idempotency_key: str | None
+
+    async def tokens(self, values: Sequence[tuple[str, str]], class_id: str) -> list[str] | None:
+        """A token for each (class, value); None when one of them could not be had, or there is none."""
+        if not values:
+            return None
+        results = await self._store(values, "values")
+        # A number said in words, a mistyped one: no value of its class, and still somebody's.
+        odd = [at for at, result in enumerate(results) if result.error == "invalid_value"]
+        if odd:
+            again = await self._store([(class_id, values[at][1]) for at in odd], "texts")
+            for at, result in zip(odd, again, strict=True):
+                results[at] = result
+        tokens = [result.token for result in results if result.token is not None]
+        return tokens if len(tokens) == len(results) else None
+
+    async def _store(self, values: Sequence[tuple[str, str]], part: str) -> list[TokeniseResult]:
+        key = None if self.idempotency_key is None else f"{self.idempotency_key} {part}"
+        return await tokenise(
+            self.vault,
+            self.principal,
+            [TokeniseItem(class_id=class_id, value=value, subject=self.subject) for class_id, value in values],
+            request_id=self.request_id,
+            idempotency_key=key,
+            group=self.group,
+            mentioned=True,
+        )
