@@ -9,6 +9,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.audit.record import parse_record
 from pii_vault.console.alarm_pages import AlarmPages
 from pii_vault.console.break_glass_pages import BreakGlassPages
+from pii_vault.console.dispatch_pages import DispatchPages
 from pii_vault.console.errors import ConsoleRoute
 from pii_vault.console.journal import Journal
 from pii_vault.console.log_list import ListQuery, view_list
@@ -16,6 +17,7 @@ from pii_vault.console.matrix import Question, Side, view_matrix
 from pii_vault.console.overview import view_overview
 from pii_vault.console.person import explain, find_subjects, view_person
 from pii_vault.console.reader import describe_reader, record_reading, require_reader
+from pii_vault.console.relay_pages import RelayPages
 from pii_vault.console.repository import ConsoleRepository
 from pii_vault.console.verify import VerificationRuns, is_busy, verify, verify_with_progress
 from pii_vault.errors import BudgetExceeded, CrossSite, Forbidden, InvalidValue, MalformedToken, NotFound
@@ -54,6 +56,8 @@ class ConsolePages:
         router.add_api_route("/person/{subject}", self.person, methods=["GET"])
         AlarmPages(self._services).add_to(router)
         BreakGlassPages(self._services).add_to(router)
+        RelayPages(self._services).add_to(router)
+        DispatchPages(self._services).add_to(router)
         return router
 
     async def overview(self, request: Request) -> Response:

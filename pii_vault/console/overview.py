@@ -60,8 +60,8 @@ async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -
     return OverviewView(
         log_size=log.size,
         witness=_witness(lag, cosigned=log.cosigned, cosigned_at=cosigned_at, lang=lang),
-        subjects=_counted(subjects),
-        values=_counted(values),
+        subjects=counted(subjects),
+        values=counted(values),
         matrix_version=vault.matrix.version,
         day=tuple(
             DayLine(
@@ -106,7 +106,8 @@ def _witness(lag: query.WitnessLag, *, cosigned: int, cosigned_at: str, lang: La
     return WitnessView(t("Заверяет", "Cosigning"), f"{last}; {waiting}" if lag.records else last, "green")
 
 
-def _counted(number: int) -> str:
+def counted(number: int) -> str:
+    """A number that was counted up to COUNTED and no further."""
     return f"{number:,}".replace(",", "\u202f") + ("+" if number >= COUNTED else "")
 
 

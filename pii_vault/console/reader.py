@@ -8,6 +8,7 @@ from fastapi import Request
 from pii_vault.access.principal import Principal
 from pii_vault.errors import Forbidden, Unauthenticated
 from pii_vault.operations.access import new_entry, refuse, rule
+from pii_vault.relay.templates import PROPOSERS
 from pii_vault.services import Services
 from pii_vault.vault import Vault, new_request_id
 from pii_vault.web import Language
@@ -36,13 +37,15 @@ class ReaderView:
     role: str
     tenant: str
     reads: bool = True
+    proposes: bool = True
 
 
 def describe_reader(vault: Vault, principal: Principal, *, lang: Language) -> ReaderView:
     known = (vault.matrix.roles.get(role) for role in principal.roles)
     role = ", ".join(role.title[lang] for role in known if role is not None)
     reads = not READERS.isdisjoint(principal.roles)
-    return ReaderView(principal.label or principal.id, role, principal.tenant, reads)
+    proposes = not PROPOSERS.isdisjoint(principal.roles)
+    return ReaderView(principal.label or principal.id, role, principal.tenant, reads, proposes)
 
 
 async def require_staff(services: Services, request: Request) -> Principal:

@@ -13,6 +13,13 @@ VERBS: Final[Words] = {
     "tokenise": ("Запись данных", "Data stored"),
     "match": ("Узнавание покупателя", "Buyer matched"),
     "relay": ("Отправка", "Relay"),
+    "relay_status": ("Состояние отправления", "Dispatch looked up"),
+    "relay_templates": ("Список шаблонов", "Templates listed"),
+    "relay_propose": ("Шаблон предложен", "Template proposed"),
+    "relay_approve": ("Шаблон утверждён", "Template approved"),
+    "relay_reject": ("Шаблон отклонён", "Template rejected"),
+    "relay_retire": ("Шаблон отозван", "Template withdrawn"),
+    "relay_retry": ("Отправка повторена", "Dispatches sent again"),
     "export": ("Выгрузка", "Export"),
     "erase": ("Уничтожение", "Erasure"),
     "erase_request": ("Уничтожение назначено", "Erasure ordered"),
@@ -29,6 +36,7 @@ VERBS: Final[Words] = {
     "consent_give": ("Согласие", "Consent"),
     "consent_ask": ("Запрос согласия", "Consent asked for"),
     "consent_confirm": ("Подтверждение согласия", "Consent confirmed"),
+    "consent_status": ("Проверка согласия", "Consent looked up"),
     "consent_withdraw": ("Отзыв согласия", "Consent withdrawn"),
     "audit": ("Просмотр журнала", "Log read"),
     "signin": ("Вход", "Sign-in"),
@@ -89,6 +97,21 @@ DECISIONS: Final[Words] = {
     "tenant_refused": ("Чужой магазин", "Foreign shop"),
     "unauthenticated": ("Неизвестный сертификат", "Unknown certificate"),
     "tenant_suspended": ("Магазин приостановлен", "Shop suspended"),
+    "intent": ("Принято к отправке", "Taken in"),
+    "sent": ("Отправлено", "Sent"),
+    "refused": ("Не отправлено", "Not sent"),
+    "dead": ("Не доставлено", "Given up"),
+    "unknown": ("Исход неизвестен", "Outcome unknown"),
+    "consent_missing": ("Нет согласия", "No consent"),
+    "outside_hours": ("Не в эти часы", "Outside the hours"),
+    "unknown_template": ("Нет такого шаблона", "Unknown template"),
+    "untyped_template": ("Шаблон без видов параметров", "Template without kinds"),
+    "unknown_dispatch": ("Нет такого отправления", "Unknown dispatch"),
+    "relay_budget_exceeded": ("Лимит исчерпан", "Over budget"),
+    "asked_often": ("Спрашивали слишком часто", "Asked too often"),
+    "not_a_decider": ("Отказано", "Denied"),
+    "nothing_to_decide": ("Нечего решать", "Nothing to decide"),
+    "wrong_code": ("Неверный код", "Wrong code"),
 }
 SHOWN: Final = ("Показано", "Shown")  # a reveal that was allowed
 OUTCOMES: Final[Words] = {
@@ -117,6 +140,68 @@ OUTCOMES: Final[Words] = {
     "lost": ("утрачено", "lost"),
     "existing": ("уже было", "already there"),
     "new": ("новое", "new"),
+    "relay": ("отправляется, не показано", "sent without being shown"),
+    "sent": ("отправлено", "sent"),
+    "refused": ("не отправлено", "not sent"),
+    "dead": ("не доставлено", "given up"),
+    "unknown": ("исход неизвестен", "outcome unknown"),
+}
+CHANNELS: Final[Words] = {
+    "email": ("письмо", "mail"),
+    "sms": ("СМС", "SMS"),
+    "api": ("запрос", "request"),
+}
+TEMPLATE_STATES: Final[Words] = {
+    "proposed": ("ждёт решения", "waits for a decision"),
+    "approved": ("утверждён", "approved"),
+    "rejected": ("отклонён", "rejected"),
+    "retired": ("отозван", "withdrawn"),
+    "broken": ("отпечаток не сходится", "digest does not match"),
+    "untyped": ("нужна новая версия", "needs a new version"),
+}
+PARAMETER_KINDS: Final[Words] = {
+    "order_number": ("номер заказа", "order number"),
+    "tracking_code": ("код отправления", "tracking code"),
+    "date": ("дата", "date"),
+    "time": ("время", "time"),
+    "money": ("сумма", "amount of money"),
+    "number": ("число", "number"),
+    "choice": ("выбор из списка", "choice of a list"),
+    "link": ("ссылка", "link"),
+}
+DISPATCH_STATES: Final[Words] = {
+    "queued": ("в очереди", "queued"),
+    "sending": ("отправляется", "sending"),
+    "sent": ("отправлено", "sent"),
+    "delivered": ("доставлено", "delivered"),
+    "refused": ("отказано", "refused"),
+    "bounced": ("вернулось", "bounced"),
+    "dead": ("не удалось", "given up"),
+    "unknown": ("исход неизвестен", "outcome unknown"),
+}
+FAILURES: Final[Words] = {
+    "consent_missing": ("нет согласия, или обработка остановлена", "no consent, or processing has stopped"),
+    "consent_not_asked": ("согласие уже не запрашивается", "the consent is asked for no more"),
+    "forbidden": ("правила не разрешают", "the policies do not allow it"),
+    "outside_hours": ("ждёт разрешённых часов", "waits for its hours"),
+    "unknown_template": ("шаблон отозван", "the template was withdrawn"),
+    "untyped_template": ("шаблон утверждён без видов параметров", "the template was approved without kinds"),
+    "bad_parameters": ("параметры не того вида", "the parameters are of another kind"),
+    "tenant_refused": ("магазин приостановлен", "the shop is suspended"),
+    "unfit_value": ("значение не подходит к адресу запроса", "a value does not fit the request's path"),
+    "unknown_destination": ("узла больше нет", "the destination is gone"),
+    "forbidden_address": ("узел ведёт на закрытый адрес", "the destination leads to a closed address"),
+    "no_address": ("у узла нет адреса", "the destination has no address"),
+    "no_answer": ("узел не отвечает", "the destination does not answer"),
+    "no_email": ("у человека нет почты", "the person has no email"),
+    "no_phone": ("у человека нет телефона", "the person has no phone"),
+    "no_name": ("у человека нет имени", "the person has no name"),
+    "recipient_refused": ("адрес получателя не принят", "the recipient's address was refused"),
+    "answer_too_large": ("ответ узла слишком велик", "the destination's answer is too large"),
+    "outcome_unknown": ("узел не ответил, принял ли", "the destination did not say whether it took it"),
+    "cannot_be_sent": ("ошибка хранилища", "an error of the vault"),
+    "smtp_": ("почтовый сервер ответил", "the mail server answered"),
+    "http_": ("узел ответил", "the destination answered"),
 }
 PARTS: Final[Words] = {
     "last4": ("последние 4 цифры", "last four digits"),
@@ -157,7 +242,15 @@ SUBJECT_STATES: Final[Words] = {
     "b": ("обработка заблокирована", "processing is blocked"),
     "e": ("данные уничтожены", "data were destroyed"),
 }
-COLOURS: Final = {"allow": "green", "value": "green", "found": "green", "mask": "yellow"}
+COLOURS: Final = {
+    "allow": "green",
+    "value": "green",
+    "found": "green",
+    "sent": "green",
+    "intent": "green",
+    "mask": "yellow",
+    "unknown": "yellow",
+}
 
 
 def word(words: Words, id_: str, lang: Language) -> str:

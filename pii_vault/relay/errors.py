@@ -1,6 +1,6 @@
 """Errors of the relay. The docstring is the message; none names a value, an address of a person or an answer."""
 
-from pii_vault.errors import InvalidRequest, VaultError
+from pii_vault.errors import Forbidden, InvalidRequest, VaultError
 
 
 class BadTemplate(InvalidRequest):
@@ -14,6 +14,40 @@ class UnknownTemplate(VaultError):
 
     status_code = 422
     code = "unknown_template"
+
+
+class UntypedTemplate(VaultError):
+    """The template is older than kinds of parameters. Have a new version with kinds approved."""
+
+    status_code = 422
+    code = "untyped_template"
+
+
+class NotADecider(VaultError):
+    """Templates are proposed by the owner, officer or marketer, and decided on by another owner or officer."""
+
+    status_code = 403
+    code = "not_a_decider"
+
+
+class FactorTooOld(VaultError):
+    """Deciding on a template needs a second factor not older than an hour. Sign out and sign in again."""
+
+    status_code = 403
+    code = "stale_second_factor"
+
+
+class NothingToDecide(VaultError):
+    """No such version waits for this decision: it was decided, is your own, or its text differs. Reload the page."""
+
+    status_code = 409
+    code = "nothing_to_decide"
+
+
+class BadNote(InvalidRequest):
+    """The note has over 500 characters or holds what looks like personal data. Say why, without naming anybody."""
+
+    code = "bad_note"
 
 
 class UnknownDestination(VaultError):
@@ -31,7 +65,7 @@ class UnknownDispatch(VaultError):
 
 
 class BadParameters(InvalidRequest):
-    """The parameters are not those of the template, or hold what looks like personal data. Send facts and tokens."""
+    """The parameters are not those of the template, or not of the kinds that it declares. Nothing was sent."""
 
     code = "bad_parameters"
 
@@ -48,6 +82,43 @@ class RelayBudgetExceeded(VaultError):
 
     status_code = 429
     code = "relay_budget_exceeded"
+
+
+class NoConsentTemplate(VaultError):
+    """No approved message asks for this consent by this channel. Propose one in the console and have it approved."""
+
+    status_code = 422
+    code = "no_consent_template"
+
+
+class NotForThisPerson(Forbidden):
+    """This person's data are not processed for this purpose now: blocked, erased, or no consent. Nothing was sent."""
+
+    code = "consent_missing"
+
+
+class OutsideHours(Forbidden):
+    """The policies let this be sent at other hours of the day only. Send it again then."""
+
+    code = "outside_hours"
+
+
+class NotYet(Exception):
+    """The dispatch waits for its hours. `code` is ours."""
+
+    code = "outside_hours"
+
+
+class Overtaken(Exception):
+    """Another process has taken the dispatch up, or it is gone: whoever was overtaken leaves it."""
+
+
+class OutcomeUnknown(Exception):
+    """The mail was handed over and no answer came: taken or not, it must not be sent again by itself."""
+
+
+class UnfitValue(ValueError):
+    """A value would change the shape of what was approved. Which one is not said: it is a person's."""
 
 
 class SendingFailed(Exception):

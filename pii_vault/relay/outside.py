@@ -3,17 +3,18 @@
 import asyncio
 import socket
 import ssl
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from email.utils import formatdate
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 import aiosmtplib
 import httpx
 
 from pii_vault.relay.addresses import Lookup, Reach, look_up, pinned
-from pii_vault.relay.errors import SendingFailed
+from pii_vault.relay.errors import OutcomeUnknown, SendingFailed
 
 SECONDS: Final = 20.0
 CONNECT_SECONDS: Final = 5.0
@@ -49,6 +50,30 @@ class Destination:
 
 
 @dataclass(frozen=True, slots=True)
+class Mail:
+    """One mail to one person; nothing of it is shown where it is printed."""
+
+    recipient: str = field(repr=False)
+    subject: str = field(repr=False)
+    text: str = field(repr=False)
+    html: str = field(repr=False)
+
+
+class _Handing(aiosmtplib.SMTP):
+    """Says when it is about to give the mail away; `handed` from then on, until the server has answered."""
+
+    def __init__(self, hand_over: Callable[[], Awaitable[None]], **options: Any) -> None:
+        super().__init__(**options)
+        self._hand_over = hand_over
+        self.handed = False
+
+    async def data(self, message: str | bytes, /, **options: Any) -> aiosmtplib.SMTPResponse:
+        await self._hand_over()
+        self.handed = True
+        return await super().data(message, **options)
+
+
+@dataclass(frozen=True, slots=True)
 class Outside:
     """How the relay reaches out. `plain`: without TLS, for tests on loopback alone."""
 
@@ -58,25 +83,18 @@ class Outside:
     tls: ssl.SSLContext = field(default_factory=ssl.create_default_context)
 
     async def mail(
-        self, destination: Destination, *, recipient: str, subject: str, text: str, html: str, key: str
+        self, destination: Destination, mail: Mail, *, key: str, hand_over: Callable[[], Awaitable[None]]
     ) -> str:
-        """Sends one mail; gives its Message-ID, by which a bounce is recognised.
+        """Sends one mail; gives the name in its Message-ID, by which a bounce is recognised.
 
-        Raises SendingFailed.
+        `hand_over` is awaited right before the server is given the mail: what fails before it may be repeated.
+
+        Raises SendingFailed, OutcomeUnknown, and what `hand_over` raises.
         """
-        domain = destination.sender.rpartition("@")[2].strip(">") or destination.host
-        message = EmailMessage()
-        message["From"] = destination.sender
-        message["To"] = recipient
-        message["Subject"] = subject
-        message["Date"] = formatdate()
-        message["Message-ID"] = f"<{key}@{domain}>"
-        message.set_content(text)
-        if html:
-            message.add_alternative(html, subtype="html")
         scheme = urlsplit(destination.url).scheme
         # The socket goes to the address that was looked at; the certificate must be the name's.
-        client = aiosmtplib.SMTP(
+        client = _Handing(
+            hand_over,
             hostname=destination.host,
             sock=await self._connected(destination),
             use_tls=scheme == "smtps",
@@ -91,7 +109,7 @@ class Outside:
                     await client.starttls(tls_context=self.tls)
                 if destination.login:
                     await client.login(destination.login, destination.secret)
-                await client.send_message(message)
+                await client.send_message(_message(destination, mail, key=key))
                 taken = True
         except aiosmtplib.SMTPResponseException as error:
             raise SendingFailed(f"smtp_{error.code}", again=error.code < _SERVER_ERROR) from None
@@ -99,6 +117,8 @@ class Outside:
             again = all(each.code < _SERVER_ERROR for each in error.recipients)
             raise SendingFailed("recipient_refused", again=again) from None
         except (aiosmtplib.SMTPException, OSError, TimeoutError, ValueError):
+            if client.handed and not taken:
+                raise OutcomeUnknown from None
             if not taken:
                 raise SendingFailed("no_answer", again=True) from None
         return key
@@ -152,6 +172,20 @@ class Outside:
         if not _OK <= status < _OK + 100:
             raise SendingFailed(f"http_{status}", again=status in _AGAIN or status >= _SERVER_ERROR)
         return body
+
+
+def _message(destination: Destination, mail: Mail, *, key: str) -> EmailMessage:
+    domain = destination.sender.rpartition("@")[2].strip(">") or destination.host
+    message = EmailMessage()
+    message["From"] = destination.sender
+    message["To"] = mail.recipient
+    message["Subject"] = mail.subject
+    message["Date"] = formatdate()
+    message["Message-ID"] = f"<{key}@{domain}>"
+    message.set_content(mail.text)
+    if mail.html:
+        message.add_alternative(mail.html, subtype="html")
+    return message
 
 
 async def _bounded(answer: httpx.Response) -> bytes:

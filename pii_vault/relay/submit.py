@@ -4,25 +4,33 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Literal
 
 import asyncpg
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
+from pii_vault.consent.ask import Wish, begin, prepare
+from pii_vault.consent.errors import AskedOften
 from pii_vault.consent.status import allowed
-from pii_vault.core.detect import find_personal_data
 from pii_vault.core.tokens import new_id, parse_subject
 from pii_vault.errors import Forbidden, IdempotencyConflict, MalformedToken, StoreUnavailable
-from pii_vault.operations.access import new_entry, refuse, rule
+from pii_vault.operations.access import new_entry, refuse
 from pii_vault.operations.ciphers import ACTIVE
 from pii_vault.relay import store as sql
-from pii_vault.relay.errors import BadParameters, RelayBudgetExceeded, UnknownTemplate
-from pii_vault.relay.template import Channel, Template
+from pii_vault.relay.errors import (
+    BadParameters,
+    NotForThisPerson,
+    OutsideHours,
+    RelayBudgetExceeded,
+    UnfitValue,
+    UnknownTemplate,
+    UntypedTemplate,
+)
+from pii_vault.relay.parameters import check_given
+from pii_vault.relay.rules import permitted
+from pii_vault.relay.template import Channel, Template, fill_path, read_stored
 from pii_vault.vault import Vault
-
-MOST_PARAMETER: Final = 200
-_NOT_NOW: Final = "This person's data are not processed for this purpose now: blocked, erased, or no consent."
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +55,28 @@ async def submit(
 ) -> str:
     """Takes an order in and gives the id of its dispatch; the intent is on the record before anything is sent.
 
+    A template that asks for a consent begins the asking too: the code is made when the message goes.
+
     Raises:
         UnknownTemplate: not approved, retired, or of another digest.
-        BadParameters, Forbidden (by policy, consent or state; recorded), RelayBudgetExceeded (recorded),
-        IdempotencyConflict, TenantRefused, AuditUnavailable, StoreUnavailable.
+        UntypedTemplate: approved before parameters had kinds.
+        BadParameters, Forbidden (by policy, hour, consent or state; recorded), RelayBudgetExceeded (recorded),
+        UnknownConsentText, AskedOften, IdempotencyConflict, TenantRefused, AuditUnavailable, StoreUnavailable.
     """
     tenant_key = await vault.tenants.key(principal.tenant)
     repeated = await store.fetch(vault.pool, sql.REPEATED, tenant_key, order.key)
+    account = f"{principal.kind}:{principal.id}"
     if repeated:
-        if repeated[0]["fingerprint"] != order.fingerprint:
-            raise IdempotencyConflict
+        if (repeated[0]["fingerprint"], repeated[0]["principal"]) != (order.fingerprint, account):
+            raise IdempotencyConflict  # another order, or somebody else's: whose it is may not be learnt by its key
         return str(repeated[0]["id"])
     try:
         template, subject = await _permitted(vault, principal, tenant_key, order)
-        await _charge(vault, tenant_key, template.channel, budgets)
-    except (UnknownTemplate, Forbidden, RelayBudgetExceeded) as error:
+        wish = await wish_of(vault, tenant_key, template)
+        await charge(vault, tenant_key, template.channel, budgets)
+    except (UnknownTemplate, UntypedTemplate, Forbidden, RelayBudgetExceeded) as error:
         await refuse(vault, principal, error, verb="relay", purpose="", request_id=request_id)
-    dispatch = new_id("dsp")
+    place = Place(tenant_key, subject, account, principal.contour)
     entry = new_entry(
         vault,
         principal,
@@ -75,41 +88,71 @@ async def submit(
         subjects=[subject],
     )
 
-    async def apply(connection: asyncpg.Connection) -> None:
-        account = f"{principal.kind}:{principal.id}"
-        parameters = json.dumps(dict(order.parameters))
-        await connection.execute(
-            sql.ENQUEUE, dispatch, tenant_key, subject, template.id, template.version, parameters, account, order.key,
-            order.fingerprint,
-        )  # fmt: skip
+    async def apply(connection: asyncpg.Connection) -> str:
+        consent = None
+        if wish is not None:
+            consent = await begin(vault, connection, wish, tenant_key=tenant_key, subject=subject, by=principal.id)
+        return await enqueue(connection, template, order, place, consent=consent)
 
     try:
-        await vault.audit.commit(entry, apply=apply)
+        return await vault.audit.commit(entry, apply=apply)
+    except AskedOften as error:
+        await refuse(vault, principal, error, verb="relay", purpose=template.purpose, request_id=request_id)
     except asyncpg.UniqueViolationError:  # the same order came twice at once
         return await submit(vault, principal, order, budgets=budgets, request_id=request_id)
     except asyncpg.PostgresError as error:
         raise StoreUnavailable from error
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Whose dispatch it is, and who answers for it when it is sent."""
+
+    tenant_key: int
+    subject: bytes
+    account: str
+    contour: Literal["private", "public"]
+
+
+async def enqueue(
+    connection: asyncpg.Connection, template: Template, order: Order, place: Place, *, consent: str | None
+) -> str:
+    """The new dispatch's id, in the transaction of its record. Raises asyncpg.UniqueViolationError: a known key."""
+    dispatch = new_id("dsp")
+    await connection.execute(
+        sql.ENQUEUE, dispatch, place.tenant_key, place.subject, template.id, template.version, template.destination,
+        json.dumps(dict(order.parameters)), place.account, place.contour, order.key, order.fingerprint, consent,
+    )  # fmt: skip
     return dispatch
 
 
-async def _charge(vault: Vault, tenant_key: int, channel: Channel, budgets: Mapping[Channel, int]) -> None:
+async def wish_of(vault: Vault, tenant_key: int, template: Template) -> Wish | None:
+    """The consent that a template asks for. Raises UnknownConsentText: there is no text to consent to yet."""
+    if template.consent is None:
+        return None
+    return await prepare(vault, tenant_key, purpose=template.consent, channel=template.channel)
+
+
+async def charge(vault: Vault, tenant_key: int, channel: Channel, budgets: Mapping[Channel, int]) -> None:
+    """One message more within this hour. Raises RelayBudgetExceeded."""
     if not await store.fetch(vault.pool, sql.CHARGE, tenant_key, channel, budgets[channel]):
         raise RelayBudgetExceeded
 
 
 async def _permitted(vault: Vault, principal: Principal, tenant_key: int, order: Order) -> tuple[Template, bytes]:
-    """The template and the person. Raises UnknownTemplate, BadParameters, Forbidden."""
+    """The template and the person. Raises UnknownTemplate, UntypedTemplate, BadParameters, Forbidden."""
     template = await approved(vault, tenant_key, order.template, order.version)
     if template is None or template.digest != order.digest:
         raise UnknownTemplate
+    if not template.is_typed:
+        raise UntypedTemplate
     _check_parameters(template, order.parameters)
-    for class_id in template.classes:
-        ruling = rule(vault, principal, purpose=template.purpose, class_id=class_id, action="relay", consent=True)
-        if ruling.outcome != "allow":
-            raise Forbidden
+    answer = permitted(vault, principal, template)
+    if answer != "allow":
+        raise OutsideHours if answer == "outside_hours" else Forbidden
     subject = await _subject(vault, principal, tenant_key, order.subject)
     if subject is None or not await allowed(vault, tenant_key, subject, template.purpose, template.channel):
-        raise Forbidden(_NOT_NOW)
+        raise NotForThisPerson
     return template, subject
 
 
@@ -118,19 +161,27 @@ async def approved(vault: Vault, tenant_key: int, template: str, version: int) -
     rows = await store.fetch(vault.pool, sql.TEMPLATE, tenant_key, template, version)
     if not rows:
         return None
-    found = Template.model_validate(json.loads(rows[0]["content"]))
-    return found if found.digest == rows[0]["digest"] else None
+    return read_stored(rows[0]["content"], digest=rows[0]["digest"])
 
 
 def _check_parameters(template: Template, parameters: Mapping[str, str]) -> None:
-    """Exactly those of the template; facts, never a person's data brought in from outside."""
-    if set(parameters) != template.names("given"):
-        raise BadParameters(
-            f"The template takes these parameters: {', '.join(sorted(template.names('given'))) or '—'}."
-        )
-    for name, value in parameters.items():
-        if len(value) > MOST_PARAMETER or find_personal_data(value):
-            raise BadParameters(f"{name}: at most {MOST_PARAMETER} characters, and no personal data.")
+    """Exactly those of the template, each of its kind: never a person's data brought in from outside."""
+    check_given(parameters, template.parameters)
+    if template.api is not None:
+        try:
+            fill_path(template.api.path, _Trial(parameters))
+        except UnfitValue:
+            raise BadParameters("A parameter stands in a path: no slashes, dots alone, percent signs.") from None
+
+
+class _Trial(dict[tuple[str, str], str]):
+    """The parameters, with a harmless word for every value of the person."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        super().__init__({("given", name): value for name, value in parameters.items()})
+
+    def __missing__(self, place: tuple[str, str]) -> str:
+        return "x"
 
 
 async def _subject(vault: Vault, principal: Principal, tenant_key: int, text: str) -> bytes | None:

@@ -1,29 +1,37 @@
 """Approved texts and requests: what may be sent to a person, with whose values and to which destination.
 
-Placeholders: `{{person.name}}` is a value of the person (its class), `{{given.number}}` a parameter of the sender.
-A value is escaped for the place it stands in; in an API request it stands within a JSON string, an XML text or one
-segment of a path, so that no value changes the shape of what the officer approved. Pure.
+Placeholders: `{{person.name}}` is a value of the person (its class), `{{given.number}}` a parameter of the sender, of
+the kind that the template declares (parameters.py), `{{consent.link}}` where the person confirms the consent that the
+message asks for, `{{shape.phone}}` of an API request a shaped token of the person's phone (docs/classes.md), which is
+no value. A value is escaped for the place it stands in; in an API request it stands within a JSON string, an XML text
+or one segment of a path, so that no value changes the shape of what the officer approved. Pure.
 """
 
 import hashlib
 import html
 import json
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, Literal
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 from xml.sax.saxutils import escape as escape_xml
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from pii_vault.relay.errors import BadTemplate
+from pii_vault.core.kinds import NAME
+from pii_vault.core.shapes import SHAPED_CLASSES
+from pii_vault.relay.errors import BadTemplate, UnfitValue
+from pii_vault.relay.parameters import MOST_PARAMETERS, Parameter
 
 Channel = Literal["email", "sms", "api"]
-_PLACE: Final = re.compile(r"\{\{\s*(person|given)\.([a-z_]{1,40})\s*\}\}")
+_PLACE: Final = re.compile(r"\{\{\s*(person|given|consent|shape)\.([a-z_]{1,40})\s*\}\}")
 _BRACES: Final = re.compile(r"\{\{|\}\}")
 _ID: Final = r"[a-z][a-z0-9_-]{1,60}"
 _POINTER: Final = re.compile(r"(?:/(?:[^~/]|~[01])*)+")
 KEEP: Final = "keep"
+MAX_VERSION: Final = 100_000
+LINK: Final = ("consent", "link")
+_DOTS: Final = frozenset({".", ".."})
 
 
 class _Part(BaseModel):
@@ -59,17 +67,27 @@ class ApiRequest(_Part):
         if wrong := [pointer for pointer in self.answer if not _POINTER.fullmatch(pointer)]:
             message = f"answer: {wrong[0]!r} is no JSON pointer"
             raise ValueError(message)
+        if not _DOTS.isdisjoint(_PLACE.sub("x", self.path).split("/")) or "\\" in self.path:
+            message = "path: no step of it may be `.` or `..`, and it has no backslash"
+            raise ValueError(message)
         return self
 
 
 class Template(_Part):
-    """One version. What is approved is its digest: any other letter is another template."""
+    """One version. What is approved is its digest: any other letter is another template.
+
+    With `consent`, the message asks the person to confirm a consent to that purpose through the channel it comes by.
+    """
 
     id: str = Field(pattern=f"^{_ID}$")
-    version: int = Field(ge=1, le=100_000)
+    version: int = Field(ge=1, le=MAX_VERSION)
     title: str = Field(min_length=1, max_length=200)
     purpose: str = Field(max_length=60)
     destination: str = Field(pattern=f"^{_ID}$")
+    consent: str | None = Field(default=None, max_length=60)
+    parameters: dict[Annotated[str, Field(pattern=f"^{NAME.pattern}$")], Parameter] = Field(
+        default_factory=dict, max_length=MOST_PARAMETERS
+    )
     email: Email | None = None
     sms: Sms | None = None
     api: ApiRequest | None = None
@@ -83,6 +101,22 @@ class Template(_Part):
             if _BRACES.search(_PLACE.sub("", text)):
                 message = "a placeholder is {{person.class}} or {{given.parameter}}; other double braces are none"
                 raise ValueError(message)
+        if (shapes := self.names("shape")) and (self.api is None or not shapes <= SHAPED_CLASSES):
+            message = f"{{{{shape.class}}}} stands in requests only, for {', '.join(sorted(SHAPED_CLASSES))}"
+            raise ValueError(message)
+        return self
+
+    @model_validator(mode="after")
+    def _asks_for_a_consent(self) -> "Template":
+        """A message with `consent` says in its text where to confirm it, and no other message has such a link."""
+        places = {place for text in self.texts() for place in _PLACE.findall(text)}
+        if any(kind == LINK[0] and (kind, name) != LINK for kind, name in places):
+            message = "of `consent` there is only {{consent.link}}"
+            raise ValueError(message)
+        main = self.email.text if self.email is not None else self.sms.text if self.sms is not None else ""
+        if (LINK in places) != (self.consent is not None) or (self.consent and LINK not in _PLACE.findall(main)):
+            message = "{{consent.link}} stands in the text of a mail or SMS with `consent`, and nowhere else"
+            raise ValueError(message)
         return self
 
     @property
@@ -110,25 +144,54 @@ class Template(_Part):
         found = [self.api.path, self.api.xml] if self.api is not None else []
         return found + (list(_strings(self.api.json_body)) if self.api is not None else [])
 
-    def names(self, kind: Literal["person", "given"]) -> set[str]:
-        return {name for text in self.texts() for found, name in _PLACE.findall(text) if found == kind}
+    def names(self, kind: Literal["person", "given", "shape"]) -> set[str]:
+        return set(names_in(kind, self.texts()))
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether each parameter is declared. What was approved before parameters had kinds is not: nothing is sent
+        by it, and it is told apart from a text that somebody changed.
+        """
+        return self.names("given") == set(self.parameters)
+
+    @property
+    def values(self) -> set[str]:
+        """Classes of the person's values that are read, the recipient's address included."""
+        return self.names("person") | ({self.recipient_class} if self.recipient_class else set())
 
     @property
     def classes(self) -> set[str]:
-        """Classes of the person's values that are needed, the recipient's address included."""
-        return self.names("person") | ({self.recipient_class} if self.recipient_class else set())
+        """Classes that the policies are asked for: also those of which a shaped token goes out."""
+        return self.values | self.names("shape")
+
+
+def names_in(kind: Literal["person", "given", "shape"], texts: Iterable[str]) -> list[str]:
+    """Names of the placeholders of a kind, in the order in which they come first."""
+    return list(dict.fromkeys(name for text in texts for found, name in _PLACE.findall(text) if found == kind))
 
 
 def read_template(content: Mapping[str, Any]) -> Template:
     """Raises BadTemplate, which names the field and quotes no text."""
     try:
-        return Template.model_validate(content)
+        template = Template.model_validate(content)
     except ValidationError as error:
         lines = [f"{'.'.join(map(str, each['loc'])) or 'template'}: {each['msg']}" for each in error.errors()]
         raise BadTemplate("; ".join(lines)) from None
+    given = template.names("given")
+    lines = [f"parameters.{name}: say of which kind it is" for name in sorted(given - set(template.parameters))]
+    lines += [f"parameters.{name}: it stands nowhere in the text" for name in sorted(set(template.parameters) - given)]
+    if lines:
+        raise BadTemplate("; ".join(lines))
+    return template
 
 
-Values = Mapping[tuple[str, str], str]  # ("person", class) or ("given", parameter) → text
+def read_stored(content: str, *, digest: str) -> Template | None:
+    """What was kept, if it still has the digest under which it was proposed; None where somebody changed a letter."""
+    found = Template.model_validate(json.loads(content))
+    return found if found.digest == digest else None
+
+
+Values = Mapping[tuple[str, str], str]  # ("person" or "shape", class) or ("given", parameter) → text
 
 
 def fill(text: str, values: Values, escape: Callable[[str], str] = str) -> str:
@@ -151,8 +214,18 @@ def fill_xml(text: str, values: Values) -> str:
 
 
 def fill_path(text: str, values: Values) -> str:
-    """A value is one segment: it adds no slash, no query and no `..`."""
-    return fill(text, values, lambda value: quote(value, safe="").replace("..", "%2E%2E"))
+    """A value is one segment or a part of it: it adds no step, no query and no `..`. Raises UnfitValue."""
+    path = fill(text, values, lambda value: quote(_segment(value), safe=""))
+    if not _DOTS.isdisjoint(path.partition("?")[0].split("/")):
+        raise UnfitValue("values make a step of the path into `.` or `..`")
+    return path
+
+
+def _segment(value: str) -> str:
+    """What servers and proxies read as structure however it is escaped is not sent at all."""
+    if not value or value in _DOTS or not value.isprintable() or not {"/", "\\", "%"}.isdisjoint(value):
+        raise UnfitValue("a value does not fit into a path")
+    return value
 
 
 def fill_json(content: Any, values: Values) -> Any:
