@@ -10,7 +10,7 @@ import asyncpg
 from pii_vault.audit import note as notes
 from pii_vault.audit import tree
 from pii_vault.audit.query import SILENCE_SECONDS, witness_lag
-from pii_vault.audit.witness import WitnessClient, WitnessElsewhere, WitnessRefuses, WitnessSilent
+from pii_vault.audit.witness import WitnessClient, WitnessElsewhere, WitnessRefuses, WitnessSilent, WitnessUnaware
 from pii_vault.errors import VaultError
 from pii_vault.keys.service import KeyService
 from pii_vault.store import DATABASE_ERRORS
@@ -38,7 +38,6 @@ class Checkpointer:
         self._key = notes.log_key(origin, keys.checkpoint_public_key())
         self._witness = witness
         self._witness_size: int | None = None  # what it last said; None until it or the database told
-        self._announced: set[str] = set()  # origins that the witness knows of
 
     async def sign(self) -> bool:
         """Sign the next step. False when there is nothing new."""
@@ -46,7 +45,7 @@ class Checkpointer:
             growth = await tree.grow(connection, most=MOST_RECORDS)
             if growth is None:
                 return False
-            origins, _ = await tree.read_origins(connection, self._key)
+            origins = await tree.read_origins(connection, self._key)
         key = origins.key_at(growth.size)
         checkpoint = notes.Checkpoint(key.name, growth.size, growth.root)
         signature = notes.sign_with(key, await self._keys.sign_checkpoint(checkpoint.text.encode()))
@@ -68,23 +67,38 @@ class Checkpointer:
             return
         if self._witness_size is None:
             self._witness_size = await tree.witnessed_size(self._pool)
-        note = notes.parse_note(newest.note)
-        await self._announce(notes.parse_checkpoint(note.text).origin)
         try:
-            await self._offer(newest, old=self._witness_size)
+            await self._catch_up(newest, known=self._witness_size)
+        except WitnessUnaware:
+            await self._announce()
+            await self._catch_up(newest, known=self._witness_size)
+
+    async def _announce(self) -> None:
+        """A witness cosigns nothing under a new origin before it was shown what founded it, and those before.
+
+        One that was restored has forgotten some, so they are shown whenever it does not know the newest. An earlier
+        one that it refuses may since have been replaced; the newest may not.
+        """
+        refused: WitnessRefuses | None = None
+        for founded in await tree.read_founded(self._pool):
+            try:
+                if self._witness is not None:
+                    await self._witness.succeed(founded.statement, witnessed=founded.witnessed)
+            except WitnessRefuses as error:
+                refused = error
+            else:
+                refused = None
+        if refused is not None:
+            raise refused
+
+    async def _catch_up(self, newest: tree.StoredCheckpoint, *, known: int) -> None:
+        """Offer the proof from `known`, or else from where the witness says it is."""
+        try:
+            await self._offer(newest, old=known)
         except WitnessElsewhere as elsewhere:
             if elsewhere.size > newest.size:
                 raise
             await self._offer(newest, old=elsewhere.size)
-
-    async def _announce(self, origin: str) -> None:
-        """A witness cosigns nothing under a new origin before it was shown what founded it."""
-        if self._witness is None or origin == self._key.name or origin in self._announced:
-            return
-        _, statements = await tree.read_origins(self._pool, self._key)
-        if origin in statements:
-            await self._witness.succeed(statements[origin])
-            self._announced.add(origin)
 
     async def _offer(self, newest: tree.StoredCheckpoint, *, old: int) -> None:
         if self._witness is None:

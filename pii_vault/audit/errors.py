@@ -29,3 +29,14 @@ class OriginNotNeeded(VaultError):
 
     status_code = 409
     code = "origin_not_needed"
+
+
+class OriginNotShown(VaultError):
+    """This log goes on under a later origin already, of which the witness does not know. Nothing was changed.
+
+    The worker shows the witness the statements with the next checkpoint: repeat this then. If the worker's log says
+    that the witness refuses them, the public contour has to be put back to a database that knows, or accepts, them.
+    """
+
+    status_code = 409
+    code = "origin_not_shown"

@@ -30,10 +30,11 @@ _RETRIED: Final = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
 
 @dataclass(slots=True)
 class AuditStats:
-    """Since the process started, for /metrics."""
+    """Since the process started. `size` is the log's, as far as this process has seen it."""
 
     records: int = 0
     groups: int = 0
+    size: int = 0
 
 
 class AuditCommitter:
@@ -142,7 +143,7 @@ class AuditCommitter:
             if connection.is_closed():
                 raise
             raise NotCommitted from error
-        self._count(len(records))
+        self._count(first, len(records))
         for index, job in enumerate(group, start=first):
             job.entry.index = index
             job.resolve(None)
@@ -159,12 +160,13 @@ class AuditCommitter:
         except Exception as error:
             raise NotCommitted from error
         await asyncio.wait_for(transaction.commit(), self._looks.deadline)
-        self._count(len(records))
+        self._count(first, len(records))
         acts.answer(first)
 
-    def _count(self, records: int) -> None:
+    def _count(self, first: int, records: int) -> None:
         self.stats.records += records
         self.stats.groups += 1
+        self.stats.size = max(self.stats.size, first + records)
 
 
 class _Acts:

@@ -10,7 +10,7 @@ import asyncpg
 from pii_vault.audit import note as notes
 from pii_vault.audit import origin as origins
 from pii_vault.audit import proof
-from pii_vault.audit.errors import OriginNotNeeded
+from pii_vault.audit.errors import OriginNotNeeded, OriginNotShown
 from pii_vault.audit.log import AuditCommitter, AuditEntry
 from pii_vault.audit.origin import Succession
 from pii_vault.keys.service import KeyService
@@ -20,7 +20,8 @@ _BATCH: Final = 10_000
 _LOCK_HEAD: Final = "SELECT size FROM audit_head FOR UPDATE"
 _COSIGNED: Final = "SELECT size, root, note, cosignature FROM audit_checkpoint WHERE cosignature IS NOT NULL"
 _LEAVES: Final = "SELECT leaf FROM audit_log WHERE idx >= $1 AND idx < $2 ORDER BY idx"
-_FOUND: Final = "INSERT INTO audit_origin (number, origin, kept, statement) VALUES ($1, $2, $3, $4)"
+_FOUND: Final = "INSERT INTO audit_origin (number, origin, kept, statement, witnessed) VALUES ($1, $2, $3, $4, $5)"
+_FOUNDED: Final = "SELECT coalesce(max(number), 1) FROM audit_origin"
 
 
 @asynccontextmanager
@@ -50,17 +51,25 @@ async def begin_origin(
 ) -> Succession:
     """Found the origin after the one of `witness_note`, the newest checkpoint that the witness itself keeps.
 
-    `approvers` have proved who they are. The record and the statement it stands for commit together.
+    `approvers` have proved who they are. The record and the statement it stands for commit together, and with them the
+    witness's own note: shown to a witness that was itself restored since, it says what that has forgotten.
 
     Raises:
         notes.NoteError: the witness's checkpoint does not verify.
         OriginNotNeeded: the log continues what the witness saw.
+        OriginNotShown: the log has an origin of this number; the witness, restored too, does not know it again yet.
         AuditUnavailable.
     """
     note = notes.parse_note(witness_note)
     before = notes.parse_checkpoint(note.text).origin
-    witnessed = notes.open_checkpoint(note, origins.key_of(before, log_key))
+    before_key = origins.key_of(before, log_key)
+    witnessed = notes.open_checkpoint(note, before_key)
     notes.verify_cosignature(note, witness_key)
+    cosigned = str(notes.Note(note.text, (note.by(before_key), note.by(witness_key))))
+    origin = origins.next_origin(before, log=log_key.name)
+    number = origins.number_of(origin, log=log_key.name)
+    if await pool.fetchval(_FOUNDED) >= number:
+        raise OriginNotShown
     common = await _common(pool, witnessed, log_key=log_key, witness_key=witness_key)
     entry = AuditEntry(
         tenant=origins.LOG_TENANT,
@@ -77,13 +86,12 @@ async def begin_origin(
 
     async def found(connection: asyncpg.Connection) -> Succession:
         kept = await connection.fetchval(_LOCK_HEAD)  # this act's record will be number `kept`
-        said = Succession(
-            origins.next_origin(before, log=log_key.name), kept, common, witnessed, approvers, now, reason
-        )
+        if await connection.fetchval(_FOUNDED) >= number:
+            raise OriginNotShown
+        said = Succession(origin, kept, common, witnessed, approvers, now, reason)
         signature = notes.sign_with(log_key, await keys.sign_checkpoint(said.text.encode()))
         statement = str(notes.Note(said.text, (signature,)))
-        number = origins.number_of(said.origin, log=log_key.name)
-        await connection.execute(_FOUND, number, said.origin, kept, statement)
+        await connection.execute(_FOUND, number, said.origin, kept, statement, cosigned)
         entry.request_id = said.digest
         entry.counts = {
             "kept": {"record": kept}, "witnessed": {"record": witnessed.size}, "lost": {"record": said.lost}

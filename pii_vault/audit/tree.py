@@ -17,6 +17,18 @@ _TILES = """
 SELECT level, idx, hashes FROM audit_tile JOIN unnest($1::smallint[], $2::bigint[]) AS wanted(level, idx)
     USING (level, idx)
 """
+_FOUNDED = "SELECT statement, witnessed FROM audit_origin ORDER BY number"
+
+
+@dataclass(frozen=True, slots=True)
+class Founded:
+    """The statement that founded an origin, and the checkpoint it names, with both signatures.
+
+    The latter is None in rows of older releases.
+    """
+
+    statement: str
+    witnessed: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +61,15 @@ async def witnessed_size(connection: "asyncpg.Connection | asyncpg.Pool") -> int
     return int(size or 0)
 
 
-async def read_origins(
-    connection: "asyncpg.Connection | asyncpg.Pool", log_key: notes.VerifierKey
-) -> tuple[Origins, dict[str, str]]:
-    """The origins of this log, and the statement that founded each but the first. Raises NoteError."""
-    rows = await connection.fetch("SELECT origin, statement FROM audit_origin ORDER BY number")
-    founded = [open_succession(notes.parse_note(row["statement"]), log_key) for row in rows]
-    return Origins(log_key, founded), {row["origin"]: row["statement"] for row in rows}
+async def read_origins(connection: "asyncpg.Connection | asyncpg.Pool", log_key: notes.VerifierKey) -> Origins:
+    """The origins of this log. Raises NoteError."""
+    founded = await read_founded(connection)
+    return Origins(log_key, [open_succession(notes.parse_note(each.statement), log_key) for each in founded])
+
+
+async def read_founded(connection: "asyncpg.Connection | asyncpg.Pool") -> list[Founded]:
+    """Every origin but the first, oldest first."""
+    return [Founded(*row) for row in await connection.fetch(_FOUNDED)]
 
 
 async def read_tiles(

@@ -18,7 +18,7 @@ from pii_vault.audit import note as notes
 from pii_vault.audit import proof
 from pii_vault.audit.checked_tree import CheckedCheckpoints, CheckedTiles
 from pii_vault.audit.origin import VERB, Origins, Succession, number_of, open_succession
-from pii_vault.audit.record import Detail, canonical_counts, parse_record
+from pii_vault.audit.record import Detail, Record, canonical_counts, parse_record
 
 MOST_PROBLEMS: Final = 100
 PROGRESS_EVERY: Final = 50_000
@@ -245,7 +245,7 @@ class _Walk:
             self._report.add("detail_missing", row.idx, "the detail row of the record is missing")
             return
         try:
-            expected = parse_record(row.record).detail
+            record = parse_record(row.record)
         except msgspec.MsgspecError:
             self._report.add("record_unreadable", row.idx, "the record is not one that this release can read")
             return
@@ -253,7 +253,7 @@ class _Walk:
             row.tenant, row.verb, row.principal_kind, row.principal, row.purpose, row.decision, row.at,
             canonical_counts(row.counts), row.subjects,
         )  # fmt: skip
-        if detail.digest().hex() != expected:
+        if not _matches(detail, record):
             self._report.add("detail_changed", row.idx, "the detail row does not match the digest in the record")
 
     def _finish(self, head: Any) -> None:
@@ -264,3 +264,10 @@ class _Walk:
             self._report.add("detail_stray", row.idx, "a detail row has no record")
         self._tiles.finish(signed=self._checkpoints.newest)
         self._checkpoints.finish(records)
+
+
+def _matches(detail: Detail, record: Record) -> bool:
+    try:
+        return detail.digest(record.v).hex() == record.detail
+    except ValueError:
+        return False

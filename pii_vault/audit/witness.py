@@ -23,6 +23,10 @@ class WitnessRefuses(Exception):
     """The witness answered that it does not accept the checkpoint; a person has to look."""
 
 
+class WitnessUnaware(WitnessRefuses):
+    """The witness does not know the checkpoint's origin: it was not shown what founded it, or has forgotten."""
+
+
 class WitnessElsewhere(Exception):
     """The witness last cosigned another size than was assumed."""
 
@@ -37,6 +41,11 @@ def submission(checkpoint: notes.Note, *, old: int, proof: Sequence[bytes]) -> b
     return "\n".join(lines).encode()
 
 
+def announcement(statement: str, witnessed: str) -> bytes:
+    """The body of a new-origin request to a witness that has forgotten the checkpoint that the statement names."""
+    return f"{statement}\n{witnessed}".encode()
+
+
 class WitnessClient:
     """`client` is an HTTP client of the private contour with its certificate; its base is the app's intake."""
 
@@ -48,7 +57,7 @@ class WitnessClient:
         """The witness's cosignature, verified.
 
         Raises:
-            WitnessElsewhere, WitnessRefuses, WitnessSilent.
+            WitnessElsewhere, WitnessUnaware, WitnessRefuses, WitnessSilent.
         """
         try:
             response = await self._client.post(PATH, content=submission(checkpoint, old=old, proof=proof))
@@ -59,14 +68,25 @@ class WitnessClient:
         except notes.NoteError as error:
             raise WitnessRefuses(f"its answer cannot be used: {error}") from error
 
-    async def succeed(self, statement: str) -> None:
+    async def succeed(self, statement: str, *, witnessed: str | None = None) -> None:
         """Show the statement that founded a new origin; showing it again does nothing.
+
+        `witnessed` is the checkpoint that it names, with both signatures. It is shown only where the statement alone
+        is refused: a witness that remembers needs it not, and one of an older release cannot read it.
 
         Raises:
             WitnessRefuses, WitnessSilent.
         """
         try:
-            response = await self._client.post(ORIGIN_PATH, content=statement.encode())
+            await self._show(statement.encode())
+        except WitnessRefuses:
+            if witnessed is None:
+                raise
+            await self._show(announcement(statement, witnessed))
+
+    async def _show(self, body: bytes) -> None:
+        try:
+            response = await self._client.post(ORIGIN_PATH, content=body)
         except httpx.HTTPError as error:
             raise WitnessSilent(type(error).__name__) from error
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
@@ -84,4 +104,6 @@ class WitnessClient:
             raise WitnessElsewhere(notes.parse_size(response.text.removesuffix("\n")))
         if response.status_code >= httpx.codes.INTERNAL_SERVER_ERROR:
             raise WitnessSilent(str(response.status_code))
+        if response.status_code == httpx.codes.NOT_FOUND:
+            raise WitnessUnaware("it does not know this origin")
         raise WitnessRefuses(f"status {response.status_code}")

@@ -43,3 +43,10 @@ class ConsentInForce(VaultError):
 
     status_code = 409
     code = "consent_in_force"
+
+
+class AskedOften(VaultError):
+    """This person was asked for a consent through this channel as often as they may be in a day. Ask again tomorrow."""
+
+    status_code = 429
+    code = "asked_often"

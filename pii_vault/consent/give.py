@@ -1,12 +1,11 @@
-"""Taking a consent: outright, or asked for and confirmed by a code that comes back (double opt-in).
+"""Taking a consent: outright, or confirmed by a code that comes back (double opt-in; `ask.py` asks).
 
 The bit beside the person is written in the transaction of the consent's row, so the hot path reads what the rows say.
 """
 
 import secrets
-from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Literal
+from typing import Literal
 
 import asyncpg
 
@@ -14,30 +13,14 @@ from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
 from pii_vault.consent import store as sql
-from pii_vault.consent.errors import CodeNeeded, ConsentInForce, NoConsentNeeded, UnknownChannel, WrongCode
+from pii_vault.consent.ask import hash_code
+from pii_vault.consent.basis import consent_bit, require_active
+from pii_vault.consent.errors import CodeNeeded, ConsentInForce, WrongCode
 from pii_vault.consent.texts import find_text
-from pii_vault.core.primitives import derive_key, keyed_hash
 from pii_vault.core.tokens import new_id
 from pii_vault.errors import Forbidden
 from pii_vault.operations.access import may_tokenise, new_entry, refuse
-from pii_vault.operations.ciphers import ACTIVE
-from pii_vault.rights.errors import SubjectErased
-from pii_vault.rights.officer import lock_subject
 from pii_vault.vault import Vault
-
-How = Literal["web_form", "call", "paper", "double_opt_in"]
-CODE_BYTES: Final = 16
-LABEL: Final = b"larets consent code 1"
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A consent that waits. `code` goes to the person through the channel, and nowhere else."""
-
-    consent: str
-    subject: bytes
-    code: str = field(repr=False)
-    expires: datetime
 
 
 async def give(
@@ -58,17 +41,17 @@ async def give(
         NoConsentNeeded, UnknownChannel, UnknownConsentText, CodeNeeded, ConsentInForce, Forbidden, SubjectErased,
         UnknownSubject, AuditUnavailable, StoreUnavailable.
     """
-    bit = _bit(vault, purpose, channel)
+    bit = consent_bit(vault, purpose, channel)
     if vault.consents.channels[channel].confirm == "code":
         raise CodeNeeded
     tenant_key = await vault.tenants.key(principal.tenant)
-    await _require_taker(vault, principal, verb="consent_give", purpose=purpose, request_id=request_id)
+    await require_taker(vault, principal, verb="consent_give", purpose=purpose, request_id=request_id)
     text = await find_text(vault, tenant_key, purpose, text_version)
     consent, now = new_id("cns"), vault.clock()
     when = min(given or now, now)
 
     async def apply(acquired: asyncpg.Connection) -> None:
-        await _require_active(acquired, subject, tenant_key)
+        await require_active(acquired, subject, tenant_key)
         try:
             await acquired.execute(
                 sql.INSERT, consent, tenant_key, subject, purpose, channel, text.key, how, when, principal.id, now
@@ -82,41 +65,6 @@ async def give(
     return consent
 
 
-async def ask(
-    vault: Vault,
-    principal: Principal,
-    subject: bytes,
-    *,
-    purpose: str,
-    channel: str,
-    request_id: str,
-    text_version: int | None = None,
-) -> Asked:
-    """Begins a double opt-in: nothing is in force until the code comes back. Sending it is the relay's part.
-
-    Raises:
-        NoConsentNeeded, UnknownChannel, UnknownConsentText, Forbidden, SubjectErased, UnknownSubject,
-        AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
-    """
-    _bit(vault, purpose, channel)
-    tenant_key = await vault.tenants.key(principal.tenant)
-    await _require_taker(vault, principal, verb="consent_ask", purpose=purpose, request_id=request_id)
-    text = await find_text(vault, tenant_key, purpose, text_version)
-    consent, now = new_id("cns"), vault.clock()
-    code = secrets.token_urlsafe(CODE_BYTES)
-    hashed, expires = await _hash(vault, consent, code), now + vault.consents.code_lifetime
-
-    async def apply(acquired: asyncpg.Connection) -> None:
-        await _require_active(acquired, subject, tenant_key)
-        await acquired.execute(sql.DROP_PENDING, subject, purpose, channel, now)
-        place = (consent, tenant_key, subject, purpose, channel, text.key)
-        await acquired.execute(sql.INSERT_PENDING, *place, now, principal.id, hashed, expires)
-
-    entry = _entry(vault, principal, "consent_ask", subject, purpose=purpose, request_id=request_id)
-    await vault.audit.commit(entry, apply=apply)
-    return Asked(consent, subject, code, expires)
-
-
 async def confirm(vault: Vault, tenant: str, *, consent: str, code: str, request_id: str) -> None:
     """The code came back: the consent is in force. Whoever has the code may do this; it was sent to one person.
 
@@ -126,7 +74,7 @@ async def confirm(vault: Vault, tenant: str, *, consent: str, code: str, request
         WrongCode, SubjectErased, TenantRefused, AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
     """
     tenant_key = await vault.tenants.key(tenant)
-    hashed, now = await _hash(vault, consent, code), vault.clock()
+    hashed, now = await hash_code(vault, consent, code), vault.clock()
     rows = await store.fetch(vault.pool, sql.OWNER, consent, tenant_key)
     if not rows:
         raise WrongCode
@@ -135,7 +83,7 @@ async def confirm(vault: Vault, tenant: str, *, consent: str, code: str, request
     entry = _entry(vault, who, "consent_confirm", subject, purpose="", request_id=request_id)
 
     async def apply(acquired: asyncpg.Connection) -> bool:
-        await _require_active(acquired, subject, tenant_key)
+        await require_active(acquired, subject, tenant_key)
         row = await acquired.fetchrow(sql.PENDING, consent, tenant_key)
         if row is None or row["code_expires"] <= now:
             entry.decision = "wrong_code"
@@ -147,36 +95,17 @@ async def confirm(vault: Vault, tenant: str, *, consent: str, code: str, request
             return False
         await acquired.execute(sql.SUPERSEDE, subject, row["purpose"], row["channel"], now)
         await acquired.execute(sql.CONFIRM, consent, now)
-        await acquired.execute(sql.SET_BIT, subject, tenant_key, _bit(vault, row["purpose"], row["channel"]))
+        await acquired.execute(sql.SET_BIT, subject, tenant_key, consent_bit(vault, row["purpose"], row["channel"]))
         return True
 
     if not await vault.audit.commit(entry, apply=apply):
         raise WrongCode
 
 
-def _bit(vault: Vault, purpose: str, channel: str) -> int:
-    if not vault.consents.needed(purpose):
-        raise NoConsentNeeded
-    if channel not in vault.consents.channels:
-        raise UnknownChannel
-    return vault.consents.bit(purpose, channel)
-
-
-async def _hash(vault: Vault, consent: str, code: str) -> bytes:
-    """Keyed, so that a dump of the table is no list of codes to try; bound to its consent."""
-    return keyed_hash(derive_key(await vault.keys.audit_key(), LABEL), f"{consent}\0{code}".encode())
-
-
-async def _require_taker(vault: Vault, principal: Principal, *, verb: str, purpose: str, request_id: str) -> None:
-    """Who may write down what a person says may write down that the person consents."""
+async def require_taker(vault: Vault, principal: Principal, *, verb: str, purpose: str, request_id: str) -> None:
+    """Who may write down what a person says may write down that the person consents, and ask for it."""
     if not any(may_tokenise(vault, principal, class_id) for class_id in vault.matrix.classes):
         await refuse(vault, principal, Forbidden(), verb=verb, purpose=purpose, request_id=request_id)
-
-
-async def _require_active(acquired: asyncpg.Connection, subject: bytes, tenant_key: int) -> None:
-    """A blocked person's consents rest; an erased one has none."""
-    if await lock_subject(acquired, subject, tenant_key) != ACTIVE:
-        raise SubjectErased("This person is blocked or erased: no consent can be taken.")
 
 
 def _entry(

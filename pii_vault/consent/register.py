@@ -38,6 +38,7 @@ class ConsentRegister:
     purposes: Mapping[str, int]  # purpose → key
     code_lifetime: timedelta
     code_attempts: int
+    asks_per_day: int
     proof_years: int
 
     def needed(self, purpose: str) -> bool:
@@ -96,6 +97,7 @@ class _ConsentFile(BaseModel):
     purposes: dict[str, _PurposeEntry]
     code_minutes: int = Field(ge=1, le=10_080)
     code_attempts: int = Field(ge=1, le=20)
+    asks_per_day: int = Field(ge=1, le=20)
     proof_years: int = Field(ge=1, le=10)
 
     @model_validator(mode="after")
@@ -125,5 +127,6 @@ def load_consents(path: Path, *, purposes: Sequence[str], classes: Sequence[str]
         purposes={id_: entry.key for id_, entry in content.purposes.items()},
         code_lifetime=timedelta(minutes=content.code_minutes),
         code_attempts=content.code_attempts,
+        asks_per_day=content.asks_per_day,
         proof_years=content.proof_years,
     )

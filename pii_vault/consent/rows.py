@@ -1,19 +1,17 @@
-"""Rows of values for a purpose that rests on consent: one statement that knows who consented, whatever the batch."""
+"""What a purpose that rests on consent asks of the persons whose rows were fetched.
 
-from collections.abc import Sequence
-from typing import Any
+A person's consents come with the rows, read each time and kept nowhere, so a withdrawal works on the next request.
+"""
 
-from pii_vault import store
+from pii_vault.operations.opened import Consents
 from pii_vault.vault import Vault
 
 
-async def fetch_consented(vault: Vault, tenant_key: int, *, purpose: str, tokens: Sequence[bytes]) -> list[Any]:
-    """As store.FETCH_VALUES; the state of whoever did not consent to this purpose is `n`.
-
-    Read each time and kept nowhere, so a withdrawal works on the next request. Raises StoreUnavailable.
-    """
-    register, classes = vault.consents, [vault.classes.get(class_id) for class_id in vault.classes.ids()]
-    keys = [field_class.key for field_class in classes]
-    masks = [register.mask(purpose, field_class.id) for field_class in classes]
-    others = register.mask(purpose, "")
-    return await store.fetch(vault.pool, store.FETCH_CONSENTED, tokens, tenant_key, keys, masks, others)
+def consents_for(vault: Vault, purpose: str) -> Consents | None:
+    """Of which consents one suffices for a value of each class; None where the purpose needs none."""
+    register = vault.consents
+    if not register.needed(purpose):
+        return None
+    classes = [vault.classes.get(class_id) for class_id in vault.classes.ids()]
+    by_class = {field_class.key: register.mask(purpose, field_class.id) for field_class in classes}
+    return Consents(by_class, register.mask(purpose, ""))

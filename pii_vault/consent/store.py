@@ -23,8 +23,23 @@ VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 """
 INSERT_PENDING: Final = """
 INSERT INTO consent
-    (id, tenant_key, subject, purpose, channel, text_key, how, given, given_by, code, code_expires)
-VALUES ($1, $2, $3, $4, $5, $6, 'double_opt_in', $7, $8, $9, $10)
+    (id, tenant_key, subject, purpose, channel, text_key, how, given, given_by)
+VALUES ($1, $2, $3, $4, $5, $6, 'double_opt_in', $7, $8)
+"""
+ASKED_SINCE: Final = """
+SELECT count(*) FROM consent WHERE subject = $1 AND channel = $2 AND how = 'double_opt_in' AND given > $3
+"""
+RENEW_CODE: Final = """
+UPDATE consent SET code = $3, code_expires = $4
+WHERE id = $1 AND tenant_key = $2 AND confirmed IS NULL AND withdrawn IS NULL AND code_attempts < $5
+RETURNING id
+"""
+# What the person is asked for, shown behind the link of the message.
+ASKED: Final = """
+SELECT t.text, c.purpose, c.channel, s.title AS shop
+FROM consent c JOIN consent_text t ON t.key = c.text_key JOIN tenant s ON s.key = c.tenant_key
+WHERE c.id = $1 AND c.tenant_key = $2 AND c.confirmed IS NULL AND c.withdrawn IS NULL AND c.code IS NOT NULL
+  AND c.code_expires > $3
 """
 # A new asking makes an older code useless.
 DROP_PENDING: Final = """

@@ -16,6 +16,7 @@ from pii_vault.rights.officer import PURPOSE, require_right
 from pii_vault.vault import Vault
 
 MAX_TEXT = 20_000
+MAX_VERSION = 100_000
 
 
 @dataclass(frozen=True, slots=True)

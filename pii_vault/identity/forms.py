@@ -96,11 +96,12 @@ async def read_form(request: Request, issuer: OpenIdentity, *, cookie: str) -> F
     return form
 
 
-async def read_plain_form(request: Request) -> FormData:
+async def read_plain_form(request: Request, *, most: int = _MAX_FORM) -> FormData:
+    """A form of up to `most` bytes. Raises InvalidRequest, BodyTooLarge."""
     if request.headers.get("content-type", "").split(";")[0].strip() != "application/x-www-form-urlencoded":
         raise InvalidRequest("send application/x-www-form-urlencoded")
     length = request.headers.get("content-length", "")
-    if not length.isdecimal() or int(length) > _MAX_FORM:
+    if not length.isdecimal() or int(length) > most:
         raise BodyTooLarge
     return await request.form(max_fields=32)
 

@@ -41,6 +41,17 @@ class RevealResult(msgspec.Struct, omit_defaults=True, gc=False):
         return f"RevealResult(error={self.error!r})"
 
 
+class TakenText(msgspec.Struct, omit_defaults=True, gc=False):
+    """`token` stands for the whole text. `crossing` is the text with tokens in place: absent unless it may cross."""
+
+    token: str
+    subject: str
+    crossing: str | None = None
+
+    def __repr__(self) -> str:
+        return f"TakenText(token={self.token!r})"
+
+
 class FoundSubject(msgspec.Struct, gc=False):
     """A subject who has the searched value, with all its tokens by class, newest first."""
 

@@ -36,7 +36,8 @@ ON CONFLICT (tenant_key) DO UPDATE
 SET version = excluded.version, after = NULL, done = 0, begun = now(), finished = NULL
 """
 _READ: Final = """
-SELECT v.token, v.subject, v.class_key, v.retention, ''::"char" AS state, v.ciphertext FROM pii_value AS v
+SELECT v.token, v.subject, v.class_key, v.retention, ''::"char" AS state, v.ciphertext,
+       EXISTS (SELECT FROM mention m WHERE m.token = v.token) AS mentioned FROM pii_value AS v
 WHERE v.tenant_key = $1 AND v.token > $2 AND octet_length(v.ciphertext) > 0 ORDER BY v.token LIMIT $3
 """
 _DIGESTS: Final = """
@@ -185,7 +186,7 @@ async def _entries(vault: Vault, target: _Target, rows: Sequence[Any]) -> list[_
         try:
             field_class = vault.classes.by_key(row[2])
             cuts = target.plan.get(field_class.key, {})
-            if cipher is None or not (field_class.indexed or cuts):
+            if cipher is None or row[6] or not (field_class.indexed or cuts):  # found by nothing, mentions too
                 entries.append(_Entry(row, None, []))
                 continue
             value = open_row(cipher, row, tenant_key=target.tenant_key)

@@ -25,8 +25,8 @@ from pii_vault.vault import Vault, new_request_id
 logger = logging.getLogger(__name__)
 
 OPERATOR: Final = "operator"  # whoever may run `larets` on the vault's machine
-BATCH: Final = 996  # four calls of the key service: large enough for its round trip, small enough to wait behind
-LOAD: Final = 0.25  # share of the time that a run works; the rest it leaves to those who wait for an answer
+BATCH: Final = 498  # two calls of the key service: large enough for its round trip, small enough to wait behind
+LOAD: Final = 0.2  # share of the time that a run works; the rest it leaves to those who wait for an answer
 
 _TENANT: Final = "SELECT key FROM tenant WHERE id = $1"
 _PLACE: Final = """

@@ -12,6 +12,7 @@ import asyncpg
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
+from pii_vault.audit.record import AuditEntry
 from pii_vault.core.shapes import SHAPED_CLASSES, canonical_shape, new_shape
 from pii_vault.core.tokens import new_token_text, parse_token
 from pii_vault.errors import Forbidden, InvalidRequest, NotFound, StoreUnavailable
@@ -35,7 +36,9 @@ SELECT $1, $2, $3, $4, id FROM subject WHERE id = $5 AND tenant_key = $1 AND sta
 ON CONFLICT DO NOTHING RETURNING shape
 """
 _RETIRE = """
-UPDATE shaped_token SET token = NULL, subject = NULL, retired = now() WHERE token = $1 AND tenant_key = $2 RETURNING 1
+UPDATE shaped_token AS t SET token = NULL, subject = NULL, retired = now()
+FROM (SELECT shape, class_key, subject FROM shaped_token WHERE token = $1 AND tenant_key = $2 FOR UPDATE) AS was
+WHERE t.tenant_key = $2 AND t.class_key = was.class_key AND t.shape = was.shape RETURNING was.subject
 """
 _TOKENS = """
 SELECT shape, token FROM shaped_token
@@ -66,9 +69,9 @@ async def issue_shape(vault: Vault, principal: Principal, *, token: str, request
                 break
         return None if known is None else str(known)
 
-    shape = await _commit(
-        vault, principal, write, counts={"shaped": {class_id: 1}}, request_id=request_id, subject=subject
-    )
+    entry = _entry(vault, principal, counts={"shaped": {class_id: 1}}, request_id=request_id)
+    entry.subjects = [subject]
+    shape = await _commit(vault, entry, write)
     if shape is None:
         raise Busy
     return str(shape)
@@ -78,12 +81,14 @@ async def withdraw_shape(vault: Vault, principal: Principal, *, token: str, requ
     """Takes the shape of a token back; the token itself goes on. Whether there was one. Raises as `issue_shape`."""
     tenant_key, class_id, bits = await _named(vault, principal, token, request_id)
 
-    async def write(connection: asyncpg.Connection) -> bool:
-        return await connection.fetchval(_RETIRE, bits, tenant_key) is not None
+    entry = _entry(vault, principal, counts={"shape_withdrawn": {class_id: 1}}, request_id=request_id)
 
-    return bool(
-        await _commit(vault, principal, write, counts={"shape_withdrawn": {class_id: 1}}, request_id=request_id)
-    )
+    async def write(connection: asyncpg.Connection) -> bool:
+        subject = await connection.fetchval(_RETIRE, bits, tenant_key)
+        entry.subjects = [subject] if subject else []
+        return subject is not None
+
+    return bool(await _commit(vault, entry, write))
 
 
 async def tokens_of_shapes(vault: Vault, tenant: str, class_id: str, shapes: Sequence[str]) -> list[str | None]:
@@ -97,6 +102,23 @@ async def tokens_of_shapes(vault: Vault, tenant: str, class_id: str, shapes: Seq
     rows = await store.fetch(vault.pool, _TOKENS, tenant_key, vault.classes.get(class_id).key, wanted)
     found = {row["shape"]: new_token_text(class_id, tenant=tenant, bits=row["token"]) for row in rows}
     return [None if shape is None else found.get(shape) for shape in canonical]
+
+
+async def tell_shapes(
+    vault: Vault, principal: Principal, *, class_id: str, shapes: Sequence[str], request_id: str
+) -> list[str | None]:
+    """`tokens_of_shapes` for a caller, on the record: who may take such values in may ask whose name a shape is.
+
+    Raises:
+        Forbidden, UnknownClass, TenantRefused, AuditUnavailable, StoreUnavailable.
+    """
+    if not may_tokenise(vault, principal, vault.classes.get(class_id).id):
+        await refuse(vault, principal, Forbidden(), verb="tokenise", purpose="", request_id=request_id)
+    tokens = await tokens_of_shapes(vault, principal.tenant, class_id, shapes)
+    told = len(tokens) - tokens.count(None)
+    counts = {"shape_told": {class_id: told}, "unknown_token": {class_id: tokens.count(None)}}
+    await _commit(vault, _entry(vault, principal, counts=counts, request_id=request_id), _nothing)
+    return tokens
 
 
 async def resolve_shapes(
@@ -122,20 +144,18 @@ async def _named(vault: Vault, principal: Principal, token: str, request_id: str
     return tenant_key, parsed.class_id, parsed.bits
 
 
-async def _commit(
-    vault: Vault, principal: Principal, write: Any, *, counts: Counts, request_id: str, subject: bytes = b""
-) -> Any:
-    entry = new_entry(
-        vault,
-        principal,
-        verb="tokenise",
-        purpose="",
-        request_id=request_id,
-        decision="allow",
-        counts=counts,
-        subjects=[subject] if subject else [],
+def _entry(vault: Vault, principal: Principal, *, counts: Counts, request_id: str) -> AuditEntry:
+    return new_entry(
+        vault, principal, verb="tokenise", purpose="", request_id=request_id, decision="allow", counts=counts
     )
+
+
+async def _commit(vault: Vault, entry: AuditEntry, write: Any) -> Any:
     try:
         return await vault.audit.commit(entry, apply=write)
     except asyncpg.PostgresError as error:
         raise StoreUnavailable from error
+
+
+async def _nothing(_connection: asyncpg.Connection) -> None:
+    """A question changes nothing; its record is all that is written."""

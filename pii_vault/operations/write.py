@@ -15,9 +15,9 @@ import asyncpg
 
 from pii_vault import store
 from pii_vault.audit.log import AuditEntry
-from pii_vault.core.envelope import seal_all, value_aad
+from pii_vault.core.envelope import seal_all, value_aads
 from pii_vault.core.primitives import AesGcmCipher, ValueCipher
-from pii_vault.errors import StoreUnavailable
+from pii_vault.errors import IdempotencyConflict, StoreUnavailable
 from pii_vault.operations.caches import INDEX_VERSION
 from pii_vault.operations.ciphers import key_context
 from pii_vault.operations.errors import Busy, PlanOutdatedError
@@ -104,12 +104,13 @@ class Act:
     answer: Answer | None = None
     batch: store.Batch | None = None
     parts: list[PartRow] = field(default_factory=list)
+    mentions: list[bytes] = field(default_factory=list)  # tokens of values that a text only mentions
     _key_subjects: list[bytes] = field(default_factory=list)
     _kek_versions: list[int] = field(default_factory=list)
     _wrapped: list[bytes] = field(default_factory=list)
 
-    async def new_subjects(self, vault: Vault, count: int) -> list[tuple[bytes, ValueCipher]]:
-        """New subjects with their keys, ready ones or by one call of the key service."""
+    async def new_subjects(self, vault: Vault, count: int, *, keep: bool = True) -> list[tuple[bytes, ValueCipher]]:
+        """New subjects with their keys, ready ones or by one call of the key service. `keep`: their keys in memory."""
         if not count:
             return []
         made = await vault.ready.take(self.tenant, self.group, count)
@@ -118,8 +119,10 @@ class Act:
         self._key_subjects += subjects
         self._kek_versions += [key.wrapped.kek_version for key in made]
         self._wrapped += [key.wrapped.blob for key in made]
-        put = vault.deks.put
-        return [(subject, put(subject, self.group, dek)) for subject, dek, _ in made]
+        if not keep:
+            return [(subject, AesGcmCipher(dek)) for subject, dek, _ in made]
+        ciphers = vault.deks.put_new(self.group, [(subject, dek) for subject, dek, _ in made])
+        return list(zip(subjects, ciphers, strict=True))
 
     async def new_keys(self, vault: Vault, subjects: list[bytes]) -> list[tuple[bytes, ValueCipher]]:
         """A key of the act's group for each of these subjects, who exist already.
@@ -143,10 +146,7 @@ class Act:
         """Encrypts all values for their new rows; gives the tokens' bytes in order."""
         tenant_key = self.tenant_key
         tokens = store.new_ids(len(new.values))
-        places = [
-            value_aad(tenant_key=tenant_key, subject=subject, class_key=class_key, token=token)
-            for subject, class_key, token in zip(new.subjects, new.class_keys, tokens, strict=True)
-        ]
+        places = value_aads(tenant_key=tenant_key, subjects=new.subjects, class_keys=new.class_keys, tokens=tokens)
         plain = [value.encode() for value in new.values]
         self.batch = store.Batch(
             tenant_key,
@@ -172,6 +172,8 @@ class Act:
             await store.insert_batch(connection, self.batch)
         if self.parts:
             await insert_parts(connection, self.parts)
+        if self.mentions:
+            await connection.execute(store.INSERT_MENTIONS, self.tenant_key, self.mentions)
         if self.hints:
             subjects, others, classes = zip(*self.hints, strict=True)
             await connection.execute(store.INSERT_HINTS, self.tenant_key, subjects, others, classes)
@@ -196,6 +198,24 @@ async def commit(vault: Vault, entry: AuditEntry, act: Act) -> None:
         raise PlanOutdatedError from error
     except asyncpg.PostgresError as error:
         raise StoreUnavailable from error
+
+
+async def repeated(vault: Vault, tenant_key: int, account: str, *, key: str, fingerprint: bytes) -> bytes | None:
+    """The answer that this account's idempotency key has got already, as `Answer` holds it.
+
+    Raises:
+        IdempotencyConflict: it was for something else.
+        StoreUnavailable.
+    """
+    rows = await store.fetch(vault.pool, store.FETCH_ANSWER, tenant_key, account, key)
+    if not rows:
+        return None
+    if rows[0]["fingerprint"] != fingerprint:
+        raise IdempotencyConflict
+    stats = vault.audit.stats
+    stats.size = max(stats.size, rows[0]["size"])  # the act was perhaps another worker's
+    answer: bytes = rows[0]["answer"]
+    return answer
 
 
 async def planned(attempt: Callable[[], Awaitable[T]]) -> T:

@@ -46,8 +46,10 @@ async def correct(vault: Vault, principal: Principal, *, token: str, value: str,
     aad = value_aad(tenant_key=tenant_key, subject=subject, class_key=field_class.key, token=parsed.bits)
     sealed = seal(cipher, value.encode(), aad=aad)
     versions = await vault.tenants.index_versions(tenant)
-    places = await places_in(vault, tenant, field_class, value, versions=versions)
-    indexer = await vault.index_keys.get(tenant, field_class.id, versions) if field_class.indexed else None
+    mentioned = rows[0]["mentioned"]  # what a text only mentions is found by nothing, and stays so
+    places = [] if mentioned else await places_in(vault, tenant, field_class, value, versions=versions)
+    indexed = field_class.indexed and not mentioned
+    indexer = await vault.index_keys.get(tenant, field_class.id, versions) if indexed else None
     digest, version = (indexer.digest(normal), indexer.version) if indexer is not None else (None, None)
 
     async def apply(acquired: asyncpg.Connection) -> None:

@@ -4,16 +4,17 @@ Who may do what is decided by the same matrix as everywhere; a program whom no p
 withdraw consents, and read whether there are any.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Request, Response
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from pii_vault.access.principal import Principal
 from pii_vault.api.auth import Authenticator
 from pii_vault.consent.give import confirm, give
 from pii_vault.consent.history import consents_of
+from pii_vault.consent.texts import MAX_VERSION
 from pii_vault.consent.withdraw import withdraw
 from pii_vault.errors import Forbidden
 from pii_vault.operations.access import refuse
@@ -30,13 +31,25 @@ from pii_vault.vault import Vault, new_request_id
 Name = Annotated[str, Field(pattern="^[a-z_]{1,40}$")]
 
 
+def _in_utc(moment: datetime) -> datetime:
+    """An hour before the first day or after the last one is a time that the database cannot keep."""
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:
+        message = "there is no such time"
+        raise ValueError(message) from None
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
 class _Body(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
 class BlockBody(_Body):
     reason: Name
-    until: AwareDatetime
+    until: Moment
 
 
 class EraseBody(_Body):
@@ -50,8 +63,8 @@ class ConsentBody(_Body):
     purpose: Name
     channel: Name
     how: Literal["web_form", "call", "paper"]
-    text_version: Annotated[int, Field(ge=1)] | None = None
-    given: AwareDatetime | None = None
+    text_version: Annotated[int, Field(ge=1, le=MAX_VERSION)] | None = None
+    given: Moment | None = None
 
 
 class WithdrawBody(_Body):

@@ -19,6 +19,7 @@ from pii_vault.vault import Vault
 Step = Literal["requested", "blocked", "shredded", "live", "public", "final"]
 STEPS: Final[tuple[Step, ...]] = ("requested", "blocked", "shredded", "live", "public", "final")
 Classes = dict[str, int]  # class → how many values
+STATES: Final = {"a": "active", "b": "blocked", "e": "erased"}  # as the table has them: in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +94,7 @@ class Plan:
         return {
             "dry_run": True,
             "subject": self.subject,
-            "state": self.state,
+            "state": STATES[self.state],
             "groups": [group_name(group) for group in self.groups],
             "erased": self.erased,
             "kept": self.kept,

@@ -71,3 +71,10 @@ class JournalUnavailable(VaultError):
 
     status_code = 503
     code = "erasure_journal_unavailable"
+
+
+class GateBlind(VaultError):
+    """Whether this database is up to the erasure journal cannot be told, so nothing is served. See the vault's log."""
+
+    status_code = 503
+    code = "restore_gate_blind"

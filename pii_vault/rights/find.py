@@ -12,12 +12,11 @@ from pii_vault.errors import InvalidRequest, MalformedToken, UnknownClass
 from pii_vault.operations.access import new_entry
 from pii_vault.operations.search import search
 from pii_vault.rights import store as sql
-from pii_vault.rights.erasure import group_name
+from pii_vault.rights.erasure import STATES, group_name
 from pii_vault.rights.officer import PURPOSE, require_right
 from pii_vault.vault import Vault
 
 VERB: Final = "find"
-STATES: Final = {"a": "active", "b": "blocked", "e": "erased"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from pii_vault.errors import StoreUnavailable, VaultError
 from pii_vault.problems import problem
-from pii_vault.rights.errors import JournalBroken, RestorePending
+from pii_vault.rights.errors import GateBlind, JournalBroken, RestorePending
 from pii_vault.rights.journal import ErasureJournal
 from pii_vault.rights.restore import NEWEST, compare, replay
 from pii_vault.vault import Vault
@@ -39,7 +39,8 @@ class RestoreGate:
     async def look(self, *, whole: bool = False) -> bool:
         """Opens or shuts; whether it is open now. A database that is away changes nothing.
 
-        A shut gate, and `whole`, look at every line of the journal; else the newest lines tell.
+        A shut gate, and `whole`, look at every line of the journal; else the newest lines tell. What nobody foresaw
+        shuts it: a gate that cannot see guards nothing.
         """
         newest = None if whole or self._vault.shut is not None else NEWEST
         try:
@@ -53,6 +54,9 @@ class RestoreGate:
             pass
         except VaultError as error:
             logger.warning("the erasure journal cannot be replayed now: %s", error.code)
+        except Exception as error:  # noqa: BLE001  the watching goes on, and the next look may see again
+            logger.error("the restore gate cannot look: %s", type(error).__name__)  # noqa: TRY400  it may quote a row
+            self._turn(GateBlind())
         else:
             self._turn(RestorePending() if standing.pending else None)
         return self._vault.shut is None

@@ -206,7 +206,10 @@ VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING
 
 # --- corrections -------------------------------------------------------------------------------------
 
-PLACE: Final = "SELECT subject, retention FROM pii_value WHERE token = $1 AND tenant_key = $2 AND class_key = $3"
+PLACE: Final = """
+SELECT subject, retention, EXISTS (SELECT FROM mention m WHERE m.token = v.token) AS mentioned FROM pii_value AS v
+WHERE token = $1 AND tenant_key = $2 AND class_key = $3
+"""
 CORRECT: Final = """
 UPDATE pii_value SET ciphertext = $3, digest = $4, index_version = $5
 WHERE token = $1 AND tenant_key = $2 AND octet_length(ciphertext) > 0
