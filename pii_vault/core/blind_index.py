@@ -39,7 +39,8 @@ class VersionedIndexer:
 
     def digests(self, normalised: str) -> tuple[bytes, ...]:
         """Every digest under which the value may stand; first the one that is written."""
-        return (self.digest(normalised), *(digest(normalised) for digest in self._others))
+        first = self.digest(normalised)
+        return (first, *[digest(normalised) for digest in self._others]) if self._others else (first,)
 
 
 # --- parts of values: few bits, many coincidences ----------------------------------------------------

@@ -4,7 +4,6 @@ The classes themselves are content: policies/classes.yaml. A class names its nor
 (pii_vault/core/normalisers.py) and its mask (pii_vault/core/masks.py).
 """
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from pii_vault.core.masks import MASKS
-from pii_vault.core.normalisers import NORMALISERS
-from pii_vault.core.shapes import is_shaped_normal
+from pii_vault.core.normalisers import NORMALISERS, OBVIOUS
+from pii_vault.core.shapes import SHAPED_CLASSES, is_shaped_normal
 from pii_vault.errors import InvalidValue, PolicyError, UnknownClass
-
-_HALF_CHARACTER = re.compile("[\ud800-\udfff]")  # JSON can spell these, no encoding can carry them
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,16 +123,32 @@ def load_classes(path: Path) -> ClassRegistry:
 
 def normalise(field_class: FieldClass, value: str) -> str:
     """The one form in which equal values of a class are equal. Raises InvalidValue, which names no value."""
-    if len(value) > field_class.max_length:
-        raise InvalidValue(f"{field_class.id}: longer than {field_class.max_length} characters")
-    if not value.isascii() and _HALF_CHARACTER.search(value):
-        raise InvalidValue(f"{field_class.id}: not text that UTF-8 can hold")
+    _check_text(field_class, value)
     normalised = NORMALISERS[field_class.normalise](value)
     if normalised is None:
         raise InvalidValue(f"{field_class.id}: not a value of this class")
-    if is_shaped_normal(field_class.normalise, normalised):
+    if field_class.normalise in SHAPED_CLASSES and is_shaped_normal(field_class.normalise, normalised):
         raise InvalidValue(f"{field_class.id}: a shaped token, not a value; resolve it instead")
     return normalised
+
+
+def require_value(field_class: FieldClass, value: str) -> None:
+    """Raises InvalidValue where `normalise` does: for values whose form nobody will look for."""
+    is_obvious = OBVIOUS.get(field_class.normalise)
+    if is_obvious is not None and is_obvious(value):
+        _check_text(field_class, value)
+    else:
+        normalise(field_class, value)
+
+
+def _check_text(field_class: FieldClass, value: str) -> None:
+    if len(value) > field_class.max_length:
+        raise InvalidValue(f"{field_class.id}: longer than {field_class.max_length} characters")
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # half a character: JSON can spell it, no encoding can carry it
+            raise InvalidValue(f"{field_class.id}: not text that UTF-8 can hold") from None
 
 
 def mask(field_class: FieldClass, value: str) -> str:

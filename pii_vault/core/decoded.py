@@ -2,6 +2,7 @@
 
 import html
 import re
+import unicodedata
 from collections.abc import Iterator
 from email.message import Message
 from urllib.parse import unquote, unquote_plus
@@ -46,3 +47,12 @@ def _undone(text: str, *, form: bool) -> str:
     if "&" in text:
         text = html.unescape(text)
     return text
+
+
+def reader_forms(text: str) -> set[str]:
+    """The text as it is, and as a reader sees it: any digits as plain ones, without signs that show nothing."""
+    if text.isascii():
+        return {text}
+    compatible = unicodedata.normalize("NFKC", text)
+    shown = (sign for sign in compatible if unicodedata.category(sign) != "Cf")
+    return {text, "".join(str(unicodedata.decimal(sign)) if sign.isdecimal() else sign for sign in shown)}

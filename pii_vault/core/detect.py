@@ -160,7 +160,7 @@ def _is_card(digits: str) -> bool:
         or (size == 16 and (5100 <= four <= 5599 or 2221 <= four <= 2720))  # Mastercard
         or digits[:2] == "62"  # UnionPay
         or 3528 <= four <= 3589  # JCB
-        or four in (5018, 5020, 5038, 5893, 6304, 6759, 6761, 6762, 6763)  # Maestro
+        or four in (5018, 5020, 5038, 5893, 6304, 6390, 6759, 6761, 6762, 6763)  # Maestro
     )
     return known and luhn_is_valid(digits)
 

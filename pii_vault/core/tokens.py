@@ -28,7 +28,7 @@ MAX_PREFIX_CHARS = 64
 _PAIRS = [first + second for first in ALPHABET for second in ALPHABET]  # ten bits → two characters
 # Crockford's digits → the digits int(…, 32) reads. All else becomes "!", which int() refuses, so that
 # its leniency (signs, underscores, blanks, capitals) can never give one token a second spelling.
-_TO_INT32 = bytes(
+TO_INT32 = bytes(
     b"0123456789abcdefghijklmnopqrstuv"[ALPHABET.index(chr(code))] if chr(code) in ALPHABET else ord("!")
     for code in range(256)
 )
@@ -72,23 +72,23 @@ def parse_token(text: str, *, tenant: str) -> Token:
 
 def token_writer(class_id: str, *, tenant: str) -> Callable[[bytes], str]:
     """`new_token_text` of one class and tenant, for a batch: what they share is worked out once."""
-    return _writer(f"tok_{class_id}_", tenant)
+    return text_writer(f"tok_{class_id}_", tenant=tenant)
 
 
 def subject_writer(*, tenant: str) -> Callable[[bytes], str]:
     """`new_subject_text` of one tenant, for a batch."""
-    return _writer("sub_", tenant)
+    return text_writer("sub_", tenant=tenant)
 
 
 def parse_tokens(texts: Iterable[str], *, tenant: str) -> list[tuple[str, bytes] | None]:
     """`parse_token` for a batch: (class id, 16 bytes) of each text, None for a malformed one."""
-    known: dict[str, tuple[str, int] | None] = {}  # prefix → class id and seed
-    crc32, spelling, length = zlib.crc32, _TO_INT32, BODY_CHARS
+    known: dict[str, tuple[str, int] | None] = {}
+    crc32, spelling, length = zlib.crc32, TO_INT32, BODY_CHARS
     parsed: list[tuple[str, bytes] | None] = []
     for text in texts:
         prefix = text[:-length]
         if prefix not in known:
-            known[prefix] = (prefix[4:-1], _seed(prefix, tenant)) if _is_token_prefix(prefix) else None
+            known[prefix] = prefix_meaning(prefix, tenant)
         meaning = known[prefix]
         if meaning is None:
             parsed.append(None)
@@ -103,6 +103,11 @@ def parse_tokens(texts: Iterable[str], *, tenant: str) -> list[tuple[str, bytes]
         wrong = (crc32(bits, meaning[1]) & 1023) ^ (number & 0xFFF)
         parsed.append(None if wrong else (meaning[0], bits))
     return parsed
+
+
+def prefix_meaning(prefix: str, tenant: str) -> tuple[str, int] | None:
+    """What stands before a token's body: its class id, and where the CRC of its check begins; None when it is none."""
+    return (prefix[4:-1], _seed(prefix, tenant)) if _is_token_prefix(prefix) else None
 
 
 def parse_token_shape(text: str) -> Token | None:
@@ -135,7 +140,8 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_{_body(os.urandom(TOKEN_BYTES), 0)[:ID_CHARS]}"
 
 
-def _writer(prefix: str, tenant: str) -> Callable[[bytes], str]:
+def text_writer(prefix: str, *, tenant: str) -> Callable[[bytes], str]:
+    """What both have in common."""
     seed = _seed(prefix, tenant)
     crc32, body = zlib.crc32, _body
 
@@ -160,7 +166,7 @@ def _read_body(body: str) -> tuple[bytes, int] | None:
     if len(body) != BODY_CHARS or not body.isascii():
         return None
     try:
-        number = int(body.encode("ascii").translate(_TO_INT32), 32)
+        number = int(body.encode("ascii").translate(TO_INT32), 32)
     except ValueError:
         return None
     if number & 0xC00:  # the two bits that must be zero

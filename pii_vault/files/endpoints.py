@@ -19,6 +19,7 @@ from pii_vault.errors import Forbidden, InvalidRequest
 from pii_vault.files.errors import RangeNotSatisfiable
 from pii_vault.files.fetch import OpenedFile, open_file
 from pii_vault.files.keep import keep_file
+from pii_vault.files.metrics import BYTES, FILES
 from pii_vault.files.port import FileStore
 from pii_vault.operations.access import refuse
 from pii_vault.vault import Vault, new_request_id
@@ -60,6 +61,8 @@ def build_files(vault: Vault, authenticator: Authenticator, files: FileStore) ->
             subject=subject,
             request_id=request_id,
         )
+        FILES.labels("keep").inc()
+        BYTES.inc(kept.size)
         return Response(
             msgspec.json.encode({"token": kept.token, "subject": kept.subject, "size": kept.size}),
             status_code=201,
@@ -71,6 +74,7 @@ def build_files(vault: Vault, authenticator: Authenticator, files: FileStore) ->
     async def fetch(token: str, request: Request, larets_purpose: Annotated[str, Header()] = "") -> Response:
         """The file, or one range of it."""
         opened = await _open(token, request, larets_purpose)
+        FILES.labels("fetch").inc()
         return StreamingResponse(opened.pieces(), 206 if _ranged(request) else 200, _about(opened))
 
     @router.head("/v1/files/{token}")

@@ -35,9 +35,9 @@ class LocalFileStore:
                 async for piece in pieces:
                     buffer += piece
                     if len(buffer) >= PIECE_BYTES:
-                        written += await _disk(functools.partial(file.write, bytes(buffer)))
+                        written += await _disk(functools.partial(_append, file, bytes(buffer)))
                         buffer.clear()
-                written += await _disk(lambda: file.write(bytes(buffer)))
+                written += await _disk(lambda: _append(file, bytes(buffer)))
                 await _disk(lambda: _settle(file, part, path))
             finally:
                 file.close()
@@ -98,6 +98,14 @@ class LocalFileStore:
 def _create(part: Path) -> IO[bytes]:
     part.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb", buffering=0)
+
+
+def _append(file: IO[bytes], content: bytes) -> int:
+    """All of it: where room runs out, the first call writes a part and only the next one fails."""
+    left = memoryview(content)
+    while left:
+        left = left[file.write(left) :]
+    return len(content)
 
 
 def _settle(file: IO[bytes], part: Path, path: Path) -> None:

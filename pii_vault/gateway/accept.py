@@ -11,6 +11,7 @@ import asyncpg
 from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
+from pii_vault.classify.process import Classifier
 from pii_vault.core.primitives import AesGcmCipher, keyed_hash
 from pii_vault.core.tokens import new_id
 from pii_vault.errors import Forbidden
@@ -18,6 +19,7 @@ from pii_vault.gateway import store as gateway_store
 from pii_vault.gateway.connections import Connection
 from pii_vault.gateway.deposit import Depositor, HeldKeys, KeysMissing, PersonChanged
 from pii_vault.gateway.event import encode_event, order_data
+from pii_vault.gateway.mentions import with_mentions
 from pii_vault.gateway.parties import Parties, prepare
 from pii_vault.gateway.port import Connector, Delivery, Draft
 from pii_vault.gateway.store import ObjectState
@@ -66,6 +68,7 @@ async def accept(
     *,
     body: bytes,
     request_id: str,
+    classifier: Classifier,
 ) -> Outcome:
     """Applies a delivery once. The answer may leave only after this returned: then it is durable.
 
@@ -86,6 +89,7 @@ async def accept(
     if delivery.action != "delete":
         parties = await prepare(vault, connection, draft)
         await _require_allowed(vault, principal, parties, request_id=request_id)
+        parties = await with_mentions(vault, principal, parties, classifier=classifier, request_id=request_id)
     act = _Act(vault, connection, delivery, draft=draft, parties=parties, digest=digest)
     for _ in range(ATTEMPTS):
         act.entry = new_entry(vault, principal, verb=VERB, purpose=PURPOSE, request_id=request_id, decision="allow")

@@ -13,6 +13,7 @@ from pii_vault.core.envelope import seal, value_aad
 from pii_vault.core.primitives import ValueCipher
 from pii_vault.core.tokens import new_subject_text, new_token_text
 from pii_vault.gateway.connections import Connection
+from pii_vault.gateway.inner import Inner
 from pii_vault.gateway.matching import Candidate, gather, match
 from pii_vault.gateway.parties import Parties, Party, Text, Value
 from pii_vault.gateway.store import ObjectState
@@ -27,6 +28,7 @@ FETCH_KNOWN: Final = """
 SELECT v.token, s.id AS subject, v.class_key, v.retention, s.state, v.ciphertext, v.digest
 FROM subject s
 LEFT JOIN pii_value v ON v.subject = s.id AND v.class_key = ANY($4::smallint[])
+    AND NOT EXISTS (SELECT FROM mention m WHERE m.token = v.token)
 WHERE s.tenant_key = $1 AND s.id IN (
     SELECT subject FROM pii_value WHERE digest = ANY($2::uuid[]) AND tenant_key = $1
     UNION ALL SELECT unnest($3::uuid[])
@@ -83,6 +85,7 @@ class Deposited:
     rest_token: str | None
     subjects: list[bytes]
     counts: Counter[str]
+    note_mixed: str | None = field(default=None, repr=False)  # the note with tokens in place, where it may cross
 
 
 @dataclass(slots=True)
@@ -91,6 +94,7 @@ class _Columns:
     keys: list[tuple[Place, WrappedKey]] = field(default_factory=list)
     values: list[tuple[bytes, bytes, Value, bytes]] = field(default_factory=list, repr=False)
     hints: list[tuple[bytes, bytes, int]] = field(default_factory=list)
+    mentions: list[bytes] = field(default_factory=list)
 
 
 class Depositor:
@@ -141,14 +145,18 @@ class Depositor:
         same_owner = state.contact == owner
         note = self._text(parties.note, owner, state.note_token if same_owner else None, state.note_digest)
         rest = self._text(parties.rest, owner, state.rest_token if same_owner else None, state.rest_digest)
+        inner = self._inner(parties.note, owner, note)
         await self._insert(known=[row.subject for row in (owner_row, recipient_row) if row is not None])
         state.contact, state.contact_digest = owner, self._identity(parties.owner, owner)
         state.recipient = recipient or None
         state.recipient_digest = self._identity(parties.recipient, recipient) if parties.recipient else None
         state.note_token, state.note_digest = note, parties.note.digest if parties.note else None
         state.rest_token, state.rest_digest = rest, parties.rest.digest if parties.rest else None
+        state.note_inner = None if inner is None else inner.stored()
         subjects = [owner] if received is None else [owner, recipient]
-        return Deposited(contact if parties.contact is not None else None, received, note, rest, subjects, self._counts)
+        mixed = inner.mixed(parties.note) if inner is not None and parties.note is not None else None
+        placed = contact if parties.contact is not None else None
+        return Deposited(placed, received, note, rest, subjects, self._counts, mixed)
 
     async def _candidates(self, parties: Parties) -> dict[bytes, Candidate]:
         digests = parties.identity_digests()
@@ -259,6 +267,21 @@ class Depositor:
         bits = self._seal(text.value, owner)
         return new_token_text(text.value.field_class.id, tenant=self._connection.tenant, bits=bits)
 
+    def _inner(self, note: Text | None, owner: bytes, token: str | None) -> Inner | None:
+        """The tokens inside the note: those it has, while it is the same note, or new ones."""
+        if note is None or token is None:
+            return None
+        known = Inner.of(self._state.note_inner, token)
+        if known is not None or not note.mentions:
+            return known
+        tenant, places = self._connection.tenant, []
+        for each in note.mentions:
+            bits = self._seal(each.value, owner)
+            self._columns.mentions.append(bits)
+            inside = new_token_text(each.value.field_class.id, tenant=tenant, bits=bits)
+            places.append((each.start, each.end, inside))
+        return Inner(token, places)
+
     async def _insert(self, *, known: Sequence[bytes]) -> None:
         """Raises PersonChanged."""
         columns, tenant_key = self._columns, self._connection.tenant_key
@@ -276,6 +299,8 @@ class Depositor:
         ]
         if parts:
             await insert_parts(self._acquired, parts)
+        if columns.mentions:
+            await self._acquired.execute(store.INSERT_MENTIONS, tenant_key, columns.mentions)
         if columns.hints:
             subjects, others, classes = (list(column) for column in zip(*columns.hints, strict=True))
             await self._acquired.execute(store.INSERT_HINTS, tenant_key, subjects, others, classes)

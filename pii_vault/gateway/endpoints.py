@@ -18,7 +18,7 @@ def build_gateway(services: Services) -> APIRouter:
     Any delivery that was taken, even one that changes nothing, gets exactly 200: senders switch a hook off after a
     few answers they do not expect.
     """
-    receiver = Receiver(services.vault, CONNECTORS)
+    receiver = Receiver(services.vault, CONNECTORS, services.classifier)
 
     @asynccontextmanager
     async def lifespan(_: object) -> AsyncIterator[None]:

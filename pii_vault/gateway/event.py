@@ -40,8 +40,10 @@ def encode_event(
 def order_data(draft: Draft, deposited: Deposited, *, tenant: str) -> dict[str, Any]:
     """An order's state: all of it, so that a lost or skipped earlier event leaves no gap."""
     contact, recipient = deposited.contact, deposited.recipient
+    mixed = {} if deposited.note_mixed is None else {"note_mixed": deposited.note_mixed}
     return {
         **draft.plain,
+        **mixed,
         "contact": contact.as_event(tenant) if contact else None,
         "recipient": recipient.as_event(tenant) if recipient else None,
         "note_token": deposited.note_token,

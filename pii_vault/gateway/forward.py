@@ -5,6 +5,7 @@ import contextlib
 import logging
 import ssl
 import time
+from collections.abc import Callable
 from typing import Final
 
 import asyncpg
@@ -18,7 +19,7 @@ from pii_vault.store import DATABASE_ERRORS
 logger = logging.getLogger(__name__)
 
 PATH: Final = "/intake/v1/events"
-PATH_OF_ERASURES: Final = "/intake/v1/erasures"
+PATHS_BY_PREFIX: Final = {"ers": "/intake/v1/erasures", "rly": "/intake/v1/dispatches"}
 IN_PARALLEL: Final = 16
 POLL_SECONDS: Final = 1.0  # finds what a lost notification did not tell, and what has become due
 TIMEOUT_SECONDS: Final = 10.0
@@ -57,12 +58,24 @@ async def forwarder_pool(database_url: str) -> asyncpg.Pool:
 
 
 class Forwarder:
-    """One per process; several processes share the work."""
+    """One per process; several processes share the work.
 
-    def __init__(self, pool: asyncpg.Pool, client: httpx.AsyncClient, *, poll_seconds: float = POLL_SECONDS) -> None:
+    `may_send` is asked before anything is taken up, each time: a database that was restored under a worker that runs
+    must not tell the public contour of persons who were erased.
+    """
+
+    def __init__(
+        self,
+        pool: asyncpg.Pool,
+        client: httpx.AsyncClient,
+        *,
+        may_send: Callable[[], bool],
+        poll_seconds: float = POLL_SECONDS,
+    ) -> None:
         self._pool = pool
         self._outbox = Outbox(pool)
         self._client = client
+        self._may_send = may_send
         self._poll_seconds = poll_seconds
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -95,6 +108,8 @@ class Forwarder:
 
     async def _claim(self) -> None:
         """Starts sending what may be sent."""
+        if not self._may_send():
+            return
         room = IN_PARALLEL - len(self._tasks)
         if self._failures >= FAILURES_OF_AN_OUTAGE:
             # The receiver is away: one event at a time asks for it, the others keep their turn.
@@ -175,8 +190,10 @@ class Forwarder:
 
 
 def path_of(event: Event) -> str:
-    """Orders to drop an erased person's tokens are told by their ids (rights/public.py); all else is a shop's event."""
-    return PATH_OF_ERASURES if event.id.startswith("ers_") else PATH
+    """Orders to drop an erased person's tokens (rights/public.py) and what became of messages (relay/tell.py) are told
+    by their ids; all else is a shop's event.
+    """
+    return PATHS_BY_PREFIX.get(event.id.partition("_")[0], PATH)
 
 
 def _asked_wait(response: httpx.Response) -> float | None:

@@ -72,11 +72,25 @@ class Party:
 
 
 @dataclass(frozen=True, slots=True)
+class Mention:
+    """What stands in a text from `start` to `end`, in characters."""
+
+    start: int
+    end: int
+    value: Value
+
+
+@dataclass(frozen=True, slots=True)
 class Text:
-    """The note or the rest, with keyed hashes, one a version, by which an unchanged one is recognised."""
+    """The note or the rest, with keyed hashes, one a version, by which an unchanged one is recognised.
+
+    `crosses`: the officer let its classified form cross; `mentions` is what was found in it, None when nobody looked.
+    """
 
     value: Value
     digests: tuple[bytes, ...] = field(repr=False)
+    crosses: bool = False
+    mentions: tuple[Mention, ...] | None = None
 
     @property
     def digest(self) -> bytes:

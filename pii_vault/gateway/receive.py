@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 from typing import Final
 
+from pii_vault.classify.process import Classifier, NoClassifier
 from pii_vault.errors import VaultError
 from pii_vault.gateway import store as gateway_store
 from pii_vault.gateway.accept import accept
@@ -17,13 +18,17 @@ from pii_vault.vault import Vault
 
 # Checked against when there is no such connection, so that the answer takes as long as a wrong signature's.
 NO_SECRET: Final = bytes(32)
+NO_CLASSIFIER: Final = NoClassifier()
 
 
 class Receiver:
     """One per worker process."""
 
-    def __init__(self, vault: Vault, connectors: Mapping[str, Connector]) -> None:
+    def __init__(
+        self, vault: Vault, connectors: Mapping[str, Connector], classifier: Classifier = NO_CLASSIFIER
+    ) -> None:
         self._vault = vault
+        self._classifier = classifier
         self._connectors = connectors
         self._connections = Connections(vault.pool, vault.keys)
         self.refusals = Refusals(vault)
@@ -106,7 +111,15 @@ class Receiver:
                     await gateway_store.learn(self._vault.pool, connection, parsed)
                     return "learnt"
                 case Delivery():
-                    return await accept(self._vault, connector, connection, parsed, body=body, request_id=request_id)
+                    return await accept(
+                        self._vault,
+                        connector,
+                        connection,
+                        parsed,
+                        body=body,
+                        request_id=request_id,
+                        classifier=self._classifier,
+                    )
         except BrokenPayload:
             self.refusals.add(connection, BrokenPayload.code)
             raise

@@ -30,20 +30,20 @@ WRITE: Final = """
 WITH object AS (
     INSERT INTO gateway_object AS o (
         connection_key, object, external_id, sequence, modified, deleted, contact, contact_digest, recipient,
-        recipient_digest, note_token, note_digest, rest_token, rest_digest
-    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+        recipient_digest, note_token, note_digest, rest_token, rest_digest, note_inner
+    ) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
     ON CONFLICT (connection_key, object, external_id) DO UPDATE SET
         sequence = excluded.sequence, modified = excluded.modified, deleted = excluded.deleted,
         contact = excluded.contact, contact_digest = excluded.contact_digest,
         recipient = excluded.recipient, recipient_digest = excluded.recipient_digest,
         note_token = excluded.note_token, note_digest = excluded.note_digest,
-        rest_token = excluded.rest_token, rest_digest = excluded.rest_digest
+        rest_token = excluded.rest_token, rest_digest = excluded.rest_digest, note_inner = excluded.note_inner
 ), delivery AS (
     INSERT INTO gateway_delivery (connection_key, digest, object, external_id, action, event)
-    VALUES ($1, $15, $2, $3, $16, $17)
+    VALUES ($1, $16, $2, $3, $17, $18)
 ), event AS (
     INSERT INTO gateway_outbox (id, connection_key, object, external_id, sequence, body)
-    VALUES ($17, $1, $2, $3, $4, $18)
+    VALUES ($18, $1, $2, $3, $4, $19)
 )
 SELECT pg_notify('gateway_outbox', '')
 """
@@ -83,6 +83,7 @@ class ObjectState:
     note_digest: bytes | None = None
     rest_token: str | None = None
     rest_digest: bytes | None = None
+    note_inner: list[str] | None = None  # see inner.py
 
 
 COLUMNS: Final = tuple(ObjectState.__dataclass_fields__)

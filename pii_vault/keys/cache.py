@@ -1,11 +1,13 @@
 """Unwrapped data-encryption keys, kept for a while as prepared ciphers."""
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from time import monotonic
+from typing import Final
 
 from pii_vault.core.primitives import AesGcmCipher, ValueCipher
 
+DEK_SECONDS: Final = 600.0  # the longest time limit that a setting may give
 REFUSED_SECONDS = 60.0  # longer than an unwrap under way may take
 
 
@@ -37,6 +39,17 @@ class DekCache:
         self._entries.move_to_end(subject)
         return ciphers.get(group)
 
+    def held(self, subjects: Iterable[bytes]) -> dict[bytes, Mapping[int, ValueCipher]]:
+        """`get` for many: subject → its ciphers by retention group, of those who are held and not too old."""
+        entries, now = self._entries, self._clock()
+        found: dict[bytes, Mapping[int, ValueCipher]] = {}
+        for subject in subjects:
+            entry = entries.get(subject)
+            if entry is not None and entry[0] > now:
+                entries.move_to_end(subject)
+                found[subject] = entry[1]
+        return found
+
     def put(self, subject: bytes, group: int, dek: bytes) -> ValueCipher:
         """Prepares and keeps the cipher of a DEK, and returns it. Not kept: one of a subject invalidated just now."""
         cipher = AesGcmCipher(dek)
@@ -52,6 +65,18 @@ class DekCache:
             entry[1][group] = cipher
         self._entries.move_to_end(subject)
         return cipher
+
+    def put_new(self, group: int, keys: Iterable[tuple[bytes, bytes]]) -> list[ValueCipher]:
+        """`put` for subjects who are new, and so neither held nor invalidated: (subject, DEK) of each."""
+        expires, entries = self._clock() + self._ttl_seconds, self._entries
+        ciphers: list[ValueCipher] = []
+        for subject, dek in keys:
+            cipher = AesGcmCipher(dek)
+            entries[subject] = (expires, {group: cipher})
+            ciphers.append(cipher)
+        while len(entries) > self._max_items:
+            entries.popitem(last=False)
+        return ciphers
 
     def invalidate(self, subject: bytes) -> None:
         """Forgets all keys of a subject: after this no call returns them.

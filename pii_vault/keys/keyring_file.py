@@ -3,6 +3,7 @@
     {"format": "larets-keyring/2", "serial": 7,
      "kdf": {"name": "scrypt", "work_factor": 16, "salt": …}  or  "token": {"name": "pkcs11", "key": …},
      "root": …, "audit": …, "checkpoint": …,
+     "retiring": […]  the token's keys that sealed the root before and are to be destroyed; absent when none is,
      "tenants": {"<tenant>": {"kek": {"1": …}, "index": {"1": …}, "minimum": {"kek": 1}}}}
 
 Each sealed key is base64 of nonce ‖ ciphertext ‖ tag (AES-256-GCM) bound to its place in the file, so keys
@@ -64,6 +65,7 @@ class KeyringFile(BaseModel):
     root: str
     audit: str
     checkpoint: str
+    retiring: list[Annotated[str, Field(min_length=1, max_length=200)]] = []
     tenants: dict[str, TenantEntry]
 
     @model_validator(mode="after")
@@ -116,7 +118,8 @@ def write(path: Path, content: KeyringFile) -> None:
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content.model_dump_json(indent=1).encode())
+            left_out = None if content.retiring else {"retiring"}  # so that an older release reads it too
+            file.write(content.model_dump_json(indent=1, exclude=left_out).encode())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

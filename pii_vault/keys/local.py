@@ -6,6 +6,7 @@ for a change of the file once a second, and whenever it meets a tenant or versio
 
 import asyncio
 import fcntl
+import logging
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ from pii_vault.errors import (
     KeyServiceUnavailable,
     TenantKeyExists,
     UnknownTenantKey,
+    VaultError,
 )
 from pii_vault.keys import keyring_file
 from pii_vault.keys.keyring_file import Kdf, KeyringFile, TenantEntry, TokenKey
@@ -29,6 +31,7 @@ from pii_vault.keys.tenant_keys import TenantKeys
 from pii_vault.keys.versions import FIRST, Kind, Versions
 
 T = TypeVar("T")
+logger = logging.getLogger(__name__)
 
 LOOK_SECONDS = 1.0  # how long a process may go on under a version that another process has replaced
 
@@ -58,6 +61,8 @@ class LocalKeyring:
         self._serial = content.serial
         self._stamp = stamp
         self._looked = time.monotonic()
+        if content.retiring:
+            self._go_on_retiring()
 
     @property
     def serial(self) -> int:
@@ -118,8 +123,11 @@ class LocalKeyring:
         await self._change(change)
 
     async def trim(self, tenant: str, kind: Kind) -> Versions:
-        """With a token it also ends every older copy of the file: what sealed their root is destroyed."""
-        retired: list[Kdf | TokenKey] = []
+        """With a token it also ends every older copy of the file: what sealed their root is destroyed.
+
+        The file says what is to be destroyed before it is, so that a crash in between is made good at the next start
+        or trim.
+        """
 
         def change(content: KeyringFile) -> None:
             entry = _entry(content, tenant)
@@ -127,13 +135,13 @@ class LocalKeyring:
             for version in [each for each in held if each < entry.minimum.get(kind, FIRST)]:
                 del held[version]
             if self._seal.renews:
-                retired.append(content.header)
+                if content.token is not None:
+                    content.retiring.append(content.token.key)
                 header, content.root = self._seal.seal(self._root_key)
                 content.token = header if isinstance(header, TokenKey) else None
 
         await self._change(change)
-        for header in retired:
-            await asyncio.to_thread(self._seal.retire, header)
+        await asyncio.to_thread(self._destroy_retired)
         return (await self._tenant(tenant)).versions(kind)
 
     async def ready(self) -> None:
@@ -185,6 +193,25 @@ class LocalKeyring:
             tenants = self._open_tenants(content)
             keyring_file.write(self._path, content)
             self._tenants, self._serial, self._stamp = tenants, content.serial, _stamp(self._path)
+
+    def _destroy_retired(self) -> None:
+        """Raises KeyServiceUnavailable, and what was not destroyed stays on the list."""
+        labels = keyring_file.read(self._path).retiring
+        for label in labels:
+            self._seal.retire(TokenKey(key=label))
+
+        def forget(content: KeyringFile) -> None:
+            content.retiring = [label for label in content.retiring if label not in labels]
+
+        if labels:
+            self._changed(forget)
+
+    def _go_on_retiring(self) -> None:
+        """A trim was cut off between the file and the token. Where this process may not write, another will do it."""
+        try:
+            self._destroy_retired()
+        except (VaultError, OSError) as error:
+            logger.warning("a trim's old token key is still there (%s): older copies open", type(error).__name__)
 
     def _new_sealed(self, tenant: str, kind: Kind, version: int) -> str:
         return keyring_file.seal_key(self._root, new_key(), place=_place(tenant, kind, version))

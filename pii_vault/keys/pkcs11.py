@@ -6,7 +6,7 @@ destroyed inside the token, so that every older copy of the keyring file is dead
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,9 +79,11 @@ class TokenSeal:
                 raise BrokenKeyring(f"the token does not open the keyring's root ({kind}); restore the file") from None
 
     def retire(self, header: Kdf | TokenKey) -> None:
-        """Destroys the token's key that sealed the root before. What it sealed is lost for good."""
+        """Destroys the token's key that sealed the root before: what it sealed is lost for good. One that is gone
+        already is no error: two processes may go on with one trim.
+        """
         if isinstance(header, TokenKey):
-            with self._session() as session:
+            with self._session() as session, suppress(BrokenKeyring):
                 _find(session, header.key).destroy()
 
     @contextmanager

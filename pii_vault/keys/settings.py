@@ -6,6 +6,8 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings
 
+from pii_vault.keys.cache import DEK_SECONDS
+
 NOWHERE = Path()
 _NOT_MEANT = (
     "is not meant for it: use a key service or a PKCS#11 token, "
@@ -17,6 +19,8 @@ class KeySettings(BaseSettings):
     """`LARETS_VAULT_…`: a keyring file sealed by a passphrase or by a PKCS#11 token, or a transit engine."""
 
     key_service: Literal["local", "transit"] = "local"
+    # How long an unwrapped key serves without the key service. May be shortened, never made longer.
+    dek_seconds: float = Field(default=DEK_SECONDS, gt=0, le=DEK_SECONDS)
 
     keyring_path: Path = NOWHERE
     keyring_passphrase_file: Path = NOWHERE

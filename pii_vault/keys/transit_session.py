@@ -19,7 +19,7 @@ import requests
 from hvac import exceptions as refused
 from requests.adapters import HTTPAdapter
 
-from pii_vault.errors import KeyServiceError, KeyServiceUnavailable
+from pii_vault.errors import KeyServiceError, KeyServiceUnavailable, SignInRefused
 from pii_vault.keys.root_seal import read_secret_file
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,7 @@ class TransitOptions:
     auth_mount: str = ""
     role: str = ""
     secret_file: Path = POD_TOKEN
+    who: str = "the vault"  # signs in, as messages call it
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +122,8 @@ class TransitSession:
             except refused.Forbidden:
                 if not again or login is None or not self._forgotten(login):
                     raise KeyServiceError(
-                        "the key service refuses this to the vault's role; compare its policy with docs/guide-keys.md"
+                        f"the key service refuses this to {self._options.who}'s role; "
+                        "compare its policy with docs/guide-keys.md"
                     ) from None
                 again = False
             except _AWAY as error:
@@ -153,8 +155,8 @@ class TransitSession:
             else:
                 answer = client.auth.kubernetes.login(options.role, secret, use_token=False, mount_point=mount)
         except (refused.InvalidRequest, refused.Forbidden, refused.Unauthorized, refused.InvalidPath):
-            raise KeyServiceUnavailable(
-                f"the key service does not accept the vault's sign-in by {options.auth}; "
+            raise SignInRefused(
+                f"the key service does not accept {options.who}'s sign-in by {options.auth}; "
                 "renew its role, secret id or service account"
             ) from None
         return _logged_in(client, answer)

@@ -13,6 +13,7 @@ from pii_vault.errors import VaultError
 
 _READ_BYTES: Final = 1 << 18
 _SECONDS: Final = 60.0  # without a byte of the answer
+_GOODBYE_SECONDS: Final = 1.0
 
 
 class StreamRefused(VaultError):
@@ -64,6 +65,9 @@ async def stream(
         with suppress(asyncio.CancelledError, OSError, h11.LocalProtocolError):
             await sending
         writer.close()
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(_GOODBYE_SECONDS):
+                await writer.wait_closed()
 
 
 async def _send(

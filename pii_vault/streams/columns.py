@@ -23,11 +23,15 @@ class ColumnMap:
     kept: tuple[str, ...] = ()
     subject: str | None = None
 
+    @property
+    def named(self) -> tuple[str, ...]:
+        """All columns that the list has a use for."""
+        return (*self.values, *self.kept, *((self.subject,) if self.subject else ()))
+
     def check_header(self, header: Sequence[str]) -> None:
         """Raises BadColumns when a named column is not there, or is there twice."""
-        for name in (*self.values, *self.kept, *((self.subject,) if self.subject else ())):
+        for place, name in enumerate(self.named, start=1):
             if header.count(name) != 1:
-                place = [*self.values, *self.kept, self.subject].index(name) + 1
                 raise BadColumns(f"Column {place} of your list is not in the file's first line, or is there twice.")
 
 

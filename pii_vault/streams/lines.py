@@ -31,28 +31,30 @@ class Lines:
         if not feed:
             self._rest += rest
             return self._overlong()
-        lines = (self._rest + block).split(b"\n")
+        whole = self._rest + block
         self._rest = rest
-        found = self._records(lines)
+        found = self._records(whole)
         return found + self._overlong()
 
     def finish(self) -> list[Line]:
         """The last line, where no line feed ended it."""
-        found = self._records([self._rest.removeprefix(_MARK) if not self._begun else self._rest])
+        found = self._records(self._rest.removeprefix(_MARK) if not self._begun else self._rest)
         self._rest = b""
         if self._open:
             found.append(None)  # its quotes were never closed
             self._open = b""
         return found
 
-    def _records(self, lines: list[bytes]) -> list[Line]:
+    def _records(self, whole: bytes) -> list[Line]:
+        lines = whole.split(b"\n")
         if self._dropping:  # the first of them is the end of a line that was told already
             self._dropping = False
             lines = lines[1:]
-        if self._quoted:
+        if self._quoted and (self._open or b'"' in whole):
             return self._joined(lines)
-        bare = [line[:-1] if line[-1:] == b"\r" else line for line in lines]
-        return [line if len(line) <= MAX_LINE_BYTES else None for line in bare if line]
+        if b"\r" in whole:
+            lines = [line[:-1] if line[-1:] == b"\r" else line for line in lines]
+        return [line if len(line) <= MAX_LINE_BYTES else None for line in lines if line]
 
     def _joined(self, lines: list[bytes]) -> list[Line]:
         found: list[Line] = []

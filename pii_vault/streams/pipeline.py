@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Final, TypeVar
 
+from pii_vault.audit.errors import AuditOutcomeUnknown
 from pii_vault.errors import VaultError
 from pii_vault.streams.lines import Line, Lines
 
@@ -49,16 +50,16 @@ async def in_order(source: AsyncIterator[B], work: Callable[[int, B], Awaitable[
         await asyncio.gather(*under_way, return_exceptions=True)
 
 
-async def patiently(act: Callable[[], Awaitable[T]], *, pauses: Sequence[float] = RETRY_PAUSES) -> T:
+async def patiently(act: Callable[[], Awaitable[T]], *, repeatable: bool, pauses: Sequence[float] = RETRY_PAUSES) -> T:
     """Repeats what failed for a while only: one busy second must not cost an import of an hour.
 
-    `act` must be safe to repeat. Raises its last error.
+    What perhaps was committed is repeated only where that does nothing twice: `repeatable`. Raises its last error.
     """
     for pause in pauses:
         try:
             return await act()
         except VaultError as error:
-            if error.status_code != _TEMPORARY:
+            if error.status_code != _TEMPORARY or (isinstance(error, AuditOutcomeUnknown) and not repeatable):
                 raise
         await asyncio.sleep(pause)
     return await act()

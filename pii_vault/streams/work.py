@@ -2,27 +2,31 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 import msgspec
 
 from pii_vault.access.principal import Principal
-from pii_vault.operations.items import TokeniseItem, TokeniseResult
+from pii_vault.operations.items import Kind, TokeniseItem, TokeniseResult
+from pii_vault.operations.newcomers import tokenise_newcomers
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.streams.columns import ColumnMap
-from pii_vault.streams.formats import ERROR, Row
 from pii_vault.streams.lines import Line
+from pii_vault.streams.metrics import ROWS
 from pii_vault.streams.pipeline import patiently
+from pii_vault.streams.table import INVALID_ROW, Table, column_of
 from pii_vault.vault import Vault, new_request_id
 
-Out = dict[str, str | int | None]
-INVALID_ROW = "invalid_row"
 _item = msgspec.json.Decoder(TokeniseItem)
+SUBJECT = "subject"
+UNKNOWN_SUBJECT: Final = "unknown_subject"
+_NOBODY: Final = frozenset((UNKNOWN_SUBJECT, "malformed_token"))  # what is wrong with an id, not with a value
 
 
 @dataclass(slots=True)
 class Job:
-    """What all batches of one stream share. `rows` and `errors` grow as batches are done."""
+    """What all batches of one stream share. `rows` and `errors` grow as batches are answered."""
 
     vault: Vault
     principal: Principal
@@ -33,118 +37,197 @@ class Job:
     deterministic: frozenset[str] = field(default_factory=frozenset)  # classes
     registered: frozenset[str] | None = None  # purposes the caller is registered for; None for all
 
-    async def tokenised(self, number: int, items: Sequence[TokeniseItem]) -> list[TokeniseResult]:
-        """Raises what tokenise raises, after some patience."""
+    def key_of(self, number: int, turn: str = "") -> str | None:
+        return None if self.key is None else f"{self.key}.{number}{turn}"
+
+    async def tokenised(self, number: int, items: Sequence[TokeniseItem], turn: str = "") -> list[TokeniseResult]:
+        """Raises what tokenise raises, after some patience. A batch that asks more than once names each `turn`."""
         if not items:
             return []
-        key = None if self.key is None else f"{self.key}.{number}"
         return await patiently(
             lambda: tokenise(
                 self.vault,
                 self.principal,
                 items,
                 request_id=new_request_id(),
-                idempotency_key=key,
+                idempotency_key=self.key_of(number, turn),
                 purposes=self.registered,
-            )
+            ),
+            repeatable=self.key is not None,
         )
 
-    def told(self, rows: Sequence[Out]) -> Sequence[Out]:
-        self.rows += len(rows)
-        self.errors += sum(1 for row in rows if row.get(ERROR))
+    def told(self, rows: Table) -> Table:
+        """Counts a batch that is about to be answered: one that is done behind one that failed never is."""
+        self.rows += rows.size
+        self.errors += len(rows.errors)
+        verb = "reveal" if self.purpose else "tokenise"
+        ROWS.labels(verb, "done").inc(rows.size - len(rows.errors))
+        ROWS.labels(verb, "error").inc(len(rows.errors))
         return rows
 
 
-async def tokenise_items(job: Job, number: int, first: int, lines: Sequence[Line]) -> Sequence[Out]:
+async def tokenise_items(job: Job, number: int, first: int, lines: Sequence[Line]) -> Table:
     """Lines like the items of /v1/tokenise, without labels: one may stand in another batch than its fellow."""
     items: list[TokeniseItem] = []
-    out: list[Out] = []
-    for at, line in enumerate(lines, start=first):
-        try:
-            item = _item.decode(line) if line is not None else None
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-            item = None
+    places: list[int] = []
+    errors: dict[int, str] = {}
+    for place, item in enumerate(_items(lines)):
         if item is None or (item.subject or "")[:1] == "@":
-            out.append({"row": at, ERROR: INVALID_ROW})
+            errors[place] = INVALID_ROW
         elif item.class_id not in job.vault.classes:
-            out.append({"row": at, ERROR: "unknown_class"})
+            errors[place] = "unknown_class"
         else:
-            out.append({"row": at})
+            places.append(place)
             items.append(item)
-    good = [row for row in out if ERROR not in row]
-    for row, result in zip(good, await job.tokenised(number, items), strict=True):
-        if result.token is None:
-            row[ERROR] = result.error
-        else:
-            row["token"], row["subject"] = result.token, result.subject
-    return job.told(out)
+    results = await job.tokenised(number, items)
+    errors.update((place, each.error) for place, each in zip(places, results, strict=True) if each.error is not None)
+    size = len(lines)
+    tokens = column_of(size, places, [each.token for each in results])
+    subjects = column_of(size, places, [each.subject for each in results])
+    return Table(first, size, {"token": tokens, SUBJECT: subjects}, errors)
 
 
-async def tokenise_rows(
-    job: Job, columns: ColumnMap, number: int, first: int, rows: Sequence[Row | None]
-) -> Sequence[Out]:
+def _items(lines: Sequence[Line]) -> list[TokeniseItem | None]:
+    try:
+        return list(map(_item.decode, lines))  # type: ignore[arg-type]  # a None is a TypeError
+    except (TypeError, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return [_decoded(line) for line in lines]
+
+
+def _decoded(line: Line) -> TokeniseItem | None:
+    try:
+        return None if line is None else _item.decode(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+async def tokenise_rows(job: Job, columns: ColumnMap, number: int, rows: Table) -> Table:
     """Rows with tokens in the place of values. A row's values belong to one subject."""
-    items: list[TokeniseItem] = []
-    places: list[tuple[int, str]] = []
-    out: list[Out] = []
-    for at, row in enumerate(rows):
-        if row is None:
-            out.append({"row": first + at, ERROR: INVALID_ROW})
-            continue
-        made: Out = {"row": first + at} | {name: row.get(name, "") for name in columns.kept}
-        subject = row.get(columns.subject, "") if columns.subject else f"@{at}"
-        if not subject or (columns.subject and subject[:1] == "@"):
-            made[ERROR] = f"{columns.subject}: unknown_subject"
-        else:
-            for name, class_id in columns.values.items():
-                value = row.get(name, "").strip()
-                if value:
-                    kind = "deterministic" if class_id in job.deterministic else "random"
-                    items.append(TokeniseItem(class_id, value, subject, kind))  # type: ignore[arg-type]
-                    places.append((at, name))
-        out.append(made)
-    for (at, name), result in zip(places, await job.tokenised(number, items), strict=True):
-        row_out = out[at]
-        if result.token is not None:
-            row_out[name] = result.token
-            row_out["subject"] = result.subject
-        else:
-            _note(row_out, name, result.error)
-    return job.told(out)
+    if columns.subject is None and job.deterministic.isdisjoint(columns.values.values()):
+        return await _newcomers(job, columns, number, rows)
+    return await _known(job, columns, number, rows)
 
 
-async def reveal_rows(job: Job, columns: ColumnMap, first: int, rows: Sequence[Row | None]) -> Sequence[Out]:
+async def _newcomers(job: Job, columns: ColumnMap, number: int, rows: Table) -> Table:
+    """Each row is a new person."""
+    values = [rows.values(name) for name in columns.values]
+    answer = rows.answer({name: rows.columns[name] for name in columns.kept})
+    if not any(map(any, values)):
+        return answer
+    made = await patiently(
+        lambda: tokenise_newcomers(
+            job.vault,
+            job.principal,
+            list(columns.values.values()),
+            values,
+            request_id=new_request_id(),
+            idempotency_key=job.key_of(number),
+        ),
+        repeatable=job.key is not None,
+    )
+    answer.columns |= dict(zip(columns.values, made.tokens, strict=True))
+    answer.columns[SUBJECT] = made.subjects
+    names = list(columns.values)
+    for row, at in sorted(made.errors):
+        answer.note(row, names[at], made.errors[row, at])
+    return answer
+
+
+async def _known(job: Job, columns: ColumnMap, number: int, rows: Table) -> Table:
+    """A row's person is named by it, or found by a value of it.
+
+    Without names the first value of a row that is deterministic says whose the row is: whoever has it already, or the
+    person that it opens. The row's other values go to that person.
+    """
+    answer = rows.answer({name: rows.columns[name] for name in columns.kept})
+    batch = _Known(job, number, columns, answer, _subjects(columns, rows, answer))
+    for name in columns.values:
+        batch.waiting[name] = ["" if row in answer.errors else value for row, value in enumerate(rows.values(name))]
+    batch.cells = {name: [None] * rows.size for name in (*columns.values, SUBJECT)}
+    if columns.subject is None:
+        for turn, (name, class_id) in enumerate(columns.values.items()):
+            if class_id in job.deterministic:
+                await batch.take([name], anybodys=True, turn=f".{turn}")
+    await batch.take(list(columns.values))
+    answer.columns |= batch.cells
+    return answer
+
+
+@dataclass(slots=True)
+class _Known:
+    """A batch whose rows have persons. `subjects`: the id or label of each row's; `waiting`: values without a token."""
+
+    job: Job
+    number: int
+    columns: ColumnMap
+    answer: Table
+    subjects: list[str]
+    waiting: dict[str, list[str]] = field(default_factory=dict, repr=False)
+    cells: dict[str, list[str | None]] = field(default_factory=dict)
+
+    async def take(self, names: Sequence[str], *, anybodys: bool = False, turn: str = "") -> None:
+        """Asks about what waits in these columns. `anybodys`: of rows without a person, with whoever has it."""
+        items: list[TokeniseItem] = []
+        places: list[tuple[int, str]] = []
+        for name in names:
+            class_id = self.columns.values[name]
+            kind: Kind = "deterministic" if class_id in self.job.deterministic else "random"
+            for row, value in enumerate(self.waiting[name]):
+                if value and not (anybodys and self.subjects[row][:1] != "@"):
+                    items.append(TokeniseItem(class_id, value, None if anybodys else self.subjects[row], kind))
+                    places.append((row, name))
+        for (row, name), result in zip(places, await self.job.tokenised(self.number, items, turn), strict=True):
+            self.waiting[name][row] = ""
+            if result.token is None or result.subject is None:
+                self._note(row, name, result.error)
+                continue
+            self.cells[name][row] = result.token
+            self.cells[SUBJECT][row] = self.subjects[row] = result.subject
+
+    def _note(self, row: int, name: str, error: str | None) -> None:
+        """A person that nobody knows is told once, of the column that names it."""
+        named = self.columns.subject
+        if named is None or error not in _NOBODY:
+            self.answer.note(row, name, error)
+        elif row not in self.answer.errors:
+            self.answer.note(row, named, UNKNOWN_SUBJECT)
+
+
+def _subjects(columns: ColumnMap, rows: Table, answer: Table) -> list[str]:
+    """The id or label of each row's person; notes the rows that name none."""
+    if columns.subject is None:
+        return [f"@{row}" for row in range(rows.size)]
+    named = [cell or "" for cell in rows.columns[columns.subject]]
+    for row, text in enumerate(named):
+        if row not in answer.errors and text[:1] in ("", "@"):
+            answer.note(row, columns.subject, UNKNOWN_SUBJECT)
+    return named
+
+
+async def reveal_rows(job: Job, columns: ColumnMap, rows: Table) -> Table:
     """Rows with values in the place of tokens; a mask stands where no more is allowed, and `error` says so."""
-    places: list[tuple[int, str]] = []
-    tokens: list[str] = []
-    out: list[Out] = []
-    for at, row in enumerate(rows):
-        if row is None:
-            out.append({"row": first + at, ERROR: INVALID_ROW})
-            continue
-        out.append({"row": first + at} | {name: row.get(name, "") for name in columns.kept})
-        for name in columns.values:
-            if token := row.get(name, ""):
-                places.append((at, name))
-                tokens.append(token)
-    results = []
-    if tokens:
-        results = await patiently(
-            lambda: reveal(job.vault, job.principal, purpose=job.purpose, tokens=tokens, request_id=new_request_id())
+    answer = rows.answer({name: rows.columns[name] for name in columns.kept})
+    asked = [[cell or "" for cell in rows.columns[name]] for name in columns.values]
+    tokens = [token for cells in asked for token in cells if token]
+    if not tokens:
+        return answer
+    results = iter(
+        await patiently(
+            lambda: reveal(
+                job.vault, job.principal, purpose=job.purpose, tokens=tokens, request_id=new_request_id(), keep=False
+            ),
+            repeatable=True,
         )
-    for (at, name), result in zip(places, results, strict=True):
-        if result.value is not None:
-            out[at][name] = result.value
-        else:
-            out[at][name] = result.mask
-            _note(out[at], name, "mask" if result.mask is not None else result.error)
-    return job.told(out)
-
-
-def _note(row: Out, column: str, code: str | None) -> None:
-    """Names the column and the code, never the value."""
-    before = row.get(ERROR)
-    row[ERROR] = f"{before}; {column}: {code}" if before else f"{column}: {code}"
+    )
+    for name, cells in zip(columns.values, asked, strict=True):
+        shown: list[str | None] = []
+        for row, token in enumerate(cells):
+            result = next(results) if token else None
+            shown.append(None if result is None else result.mask if result.value is None else result.value)
+            if result is not None and result.value is None:
+                answer.note(row, name, "mask" if result.mask is not None else result.error)
+        answer.columns[name] = shown
+    return answer
 
 
 def rows_per_batch(columns: Mapping[str, str], most: int) -> int:
