@@ -3,19 +3,19 @@
 This is the one module of `pii_vault` that `app` imports. It needs no database driver and no policy engine.
 """
 
-import asyncio
-import random
 import ssl
 import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import ClassVar, Final, Protocol, Self, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import httpx
 import msgspec
 
+from pii_vault.answers import VaultRefused, VaultUnreachable, answer_of
 from pii_vault.api.schemas import (
+    ClassifyRequest,
     RevealAnswer,
     RevealItem,
     RevealRequest,
@@ -40,14 +40,16 @@ from pii_vault.audit.note import (
     verify_cosignature,
     witness_key,
 )
-from pii_vault.audit.origin import key_of, number_of, open_succession
+from pii_vault.audit.origin import Succession, key_of, number_of, open_succession
 from pii_vault.audit.proof import EMPTY_ROOT, ProofError, verify_consistency
-from pii_vault.core.decoded import iter_decoded
-from pii_vault.core.detect import Finding, find_personal_data
+from pii_vault.core.detect import find_personal_data
+from pii_vault.core.kinds import Kind, find_misfits, fits
+from pii_vault.core.mixed import MAX_MIXED, Piece, is_mixed, personal_classes, pieces_of
 from pii_vault.core.tokens import Token, new_id, parse_subject_shape, parse_token_shape
-from pii_vault.errors import VaultError
 from pii_vault.logs import configure as configure_logging
-from pii_vault.operations.items import FoundSubject, RevealResult, TokeniseItem, TokeniseResult
+from pii_vault.operations.items import FoundSubject, RevealResult, TakenText, TokeniseItem, TokeniseResult
+from pii_vault.relay.client import RelayClient, RelayPort
+from pii_vault.relay.schemas import OfferedParameter, OfferedTemplate, RelayRequest
 from pii_vault.transport import (
     Listener,
     Peer,
@@ -60,17 +62,26 @@ from pii_vault.transport import (
 
 __all__ = [
     "EMPTY_ROOT",
+    "MAX_MIXED",
     "Checkpoint",
-    "Finding",
     "FoundSubject",
+    "Kind",
     "Listener",
     "Note",
     "NoteError",
+    "OfferedParameter",
+    "OfferedTemplate",
     "Peer",
+    "Piece",
     "ProofError",
+    "RelayClient",
+    "RelayPort",
+    "RelayRequest",
     "RevealResult",
     "ServerTls",
     "Signature",
+    "Succession",
+    "TakenText",
     "Token",
     "TokeniseItem",
     "TokeniseResult",
@@ -85,8 +96,10 @@ __all__ = [
     "configure_logging",
     "cosign",
     "decode_base64",
+    "find_misfits",
     "find_personal_data",
-    "iter_decoded",
+    "fits",
+    "is_mixed",
     "key_of",
     "new_id",
     "number_of",
@@ -99,6 +112,8 @@ __all__ = [
     "parse_token_shape",
     "parse_vkey",
     "peer_certificate_protocol",
+    "personal_classes",
+    "pieces_of",
     "serve_listeners",
     "verify_consistency",
     "verify_cosignature",
@@ -106,25 +121,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-ATTEMPTS: Final = 3
-_TEMPORARY: Final = frozenset((502, 503, 504))
-_FIRST_PAUSE: Final = 0.1
-
-
-class VaultUnreachable(VaultError):
-    """The vault does not answer. Nothing was lost: retry later."""
-
-    status_code: ClassVar[int] = 503
-    code: ClassVar[str] = "vault_unreachable"
-
-
-class VaultRefused(VaultError):
-    """The vault refused the request. The problem's code and detail say why; repeating it does not help."""
-
-    def __init__(self, status: int, code: str, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
-        self.problem = code
 
 
 class VaultPort(Protocol):
@@ -140,6 +136,9 @@ class VaultPort(Protocol):
 
     async def search(self, value: str, *, class_id: str, purpose: str) -> list[FoundSubject]:
         """The subjects with exactly this value."""
+
+    async def classify(self, text: str, *, subject: str | None = None, idempotency_key: str | None = None) -> TakenText:
+        """A text to one token, and to its form with tokens in place where the officer lets it cross."""
 
 
 def client_tls(*, certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
@@ -208,42 +207,13 @@ class VaultClient:
         request = SearchRequest(purpose, class_id, value)
         return (await self._call("/v1/search", request, SearchAnswer)).subjects
 
+    async def classify(self, text: str, *, subject: str | None = None, idempotency_key: str | None = None) -> TakenText:
+        """Raises VaultRefused, VaultUnreachable."""
+        key = idempotency_key if idempotency_key is not None else uuid.uuid4().hex
+        return await self._call("/v1/classify", ClassifyRequest(text, subject=subject), TakenText, key)
+
     async def _call(self, path: str, request: msgspec.Struct, answer: type[T], idempotency_key: str | None = None) -> T:
         body = msgspec.json.encode(request)
         headers = {"idempotency-key": idempotency_key} if idempotency_key is not None else {}
-        try:
-            async with asyncio.timeout(self._seconds):
-                response = await self._send(path, body, headers)
-        except (TimeoutError, httpx.HTTPError):
-            # The cause is not chained: a transport's error may quote the request.
-            raise VaultUnreachable from None
-        if response.status_code == httpx.codes.OK:
-            return msgspec.json.decode(response.content, type=answer)
-        raise _refusal(response)
-
-    async def _send(self, path: str, body: bytes, headers: dict[str, str]) -> httpx.Response:
-        pause = _FIRST_PAUSE
-        for left in reversed(range(ATTEMPTS)):
-            try:
-                response = await self._http.post(path, content=body, headers=headers)
-            except httpx.TransportError:
-                if not left:
-                    raise
-            else:
-                if response.status_code not in _TEMPORARY or not left:
-                    return response
-            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311  jitter, not a secret
-            pause *= 3
-        raise AssertionError("unreachable")
-
-
-def _refusal(response: httpx.Response) -> VaultError:
-    """The vault's problem as an error."""
-    if response.status_code in _TEMPORARY:
-        return VaultUnreachable()
-    try:
-        body = msgspec.json.decode(response.content, type=dict[str, object])
-    except msgspec.DecodeError:
-        body = {}
-    code, detail = str(body.get("code", "http_error")), str(body.get("detail", "The vault refused the request."))
-    return VaultRefused(response.status_code, code, detail)
+        response = await answer_of(lambda: self._http.post(path, content=body, headers=headers), seconds=self._seconds)
+        return msgspec.json.decode(response.content, type=answer)

@@ -35,6 +35,9 @@ class VaultSettings(KeySettings, FileSettings):
 
     environment: Environment = Field(validation_alias=AliasChoices("LARETS_ENV", "environment"))
     database_url: str = Field(repr=False)
+    # Hot standbys that may answer reads, by spaces (a comma stands within an address of several hosts).
+    replica_urls: Annotated[tuple[str, ...], NoDecode] = Field(default=(), repr=False)
+    replica_wait_ms: int = Field(default=20, ge=0, le=1000)  # for a standby to catch up, before the primary is asked
     browser_bind: str = "127.0.0.1:8200"
     service_bind: str = "127.0.0.1:8201"
     vault_origin: str
@@ -89,6 +92,19 @@ class VaultSettings(KeySettings, FileSettings):
     def origins(self) -> dict[str, str]:
         """The browser-facing origins this process serves, by part."""
         return {"vault": self.vault_origin, "console": self.console_origin, "hooks": self.hooks_origin}
+
+    @field_validator("replica_urls", mode="before")
+    @classmethod
+    def _read_urls(cls, value: object) -> object:
+        return value.split() if isinstance(value, str) else value
+
+    @field_validator("replica_urls")
+    @classmethod
+    def _refuse_strange_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(url.startswith(("postgresql://", "postgres://")) for url in value):
+            message = "give addresses like postgresql://role:password@host/database, by spaces"
+            raise ValueError(message)
+        return value
 
     @field_validator("trusted_edge", "relay_networks", mode="before")
     @classmethod

@@ -191,6 +191,10 @@ class KeyServiceUnavailable(KeyServiceError):
     code = "key_service_unavailable"
 
 
+class SignInRefused(KeyServiceUnavailable):
+    """The key service does not accept the sign-in. Renew its role, secret id or service account."""
+
+
 class WrongPassphrase(KeyServiceError):
     """The passphrase does not open the keyring. Supply the passphrase the keyring was created with."""
 

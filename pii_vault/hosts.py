@@ -15,7 +15,10 @@ from pii_vault.api.auth import Authenticator
 from pii_vault.api.body import LimitedBodies
 from pii_vault.api.health import build_health, build_service_pages
 from pii_vault.api.hot import HotEndpoints
+from pii_vault.api.shapes import build_shapes
 from pii_vault.assemble import open_vault
+from pii_vault.classify.endpoints import build_texts
+from pii_vault.classify.process import ClassifierProcess
 from pii_vault.config import VaultSettings
 from pii_vault.consent.endpoints import build_confirmation
 from pii_vault.console.endpoints import build_console
@@ -30,7 +33,8 @@ from pii_vault.keys.service import KeyService
 from pii_vault.problems import SafeErrors, install, problem
 from pii_vault.protocol import STREAMS
 from pii_vault.relay.budgets import load_relay_budgets
-from pii_vault.relay.endpoints import build_relay, build_reports
+from pii_vault.relay.endpoints import build_relay
+from pii_vault.relay.reports import build_reports
 from pii_vault.rights.caches import obeying
 from pii_vault.rights.endpoints import RightsEndpoints
 from pii_vault.rights.gate import RestoreGate, watching
@@ -102,18 +106,30 @@ async def applications(
     )
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
-        vault = await stack.enter_async_context(open_vault(settings.database_url, keys, settings.policies_dir))
+        vault = await stack.enter_async_context(
+            open_vault(
+                settings.database_url,
+                keys,
+                settings.policies_dir,
+                replica_urls=settings.replica_urls,
+                replica_wait=settings.replica_wait_ms / 1000,
+                dek_seconds=settings.dek_seconds,
+            )
+        )
         await stack.enter_async_context(obeying(vault))
         journal = await open_journal(settings.erasure_journal_path, keys)
         gate = await stack.enter_async_context(watching(vault, journal, replay=settings.erasure_replay))
         sessions = sessionmaker(engine, expire_on_commit=False)
         staff = build_staff_sessions(settings, vault, sessions)
-        services = Services(settings, vault, sessions, staff)
+        classifier = ClassifierProcess()  # begun by the first text of a shop that lets texts cross
+        stack.callback(classifier.close)
+        services = Services(settings, vault, sessions, staff, classifier)
         authenticator = Authenticator(vault, staff)
         hot = HotEndpoints(vault, authenticator)
         pages = build_service_pages(vault, authenticator, metrics_dir)
         rights = RightsEndpoints(vault, authenticator, journal).router()
-        shown = [pages, rights, build_confirmation(vault)]
+        texts, shapes = build_texts(vault, authenticator, classifier), build_shapes(vault, authenticator)
+        shown = [pages, rights, texts, shapes, build_confirmation(vault)]
         streams = [build_streams(vault, authenticator)]
         files = await open_files(settings)
         if files is not None:
@@ -126,7 +142,7 @@ async def applications(
         await stack.enter_async_context(hooks.router.lifespan_context(hooks))
         yield [
             SafeErrors(_browser(services, gate, hot, streaming=streaming, pages=shown, hooks=hooks)),
-            _service(services, gate, hot, streaming=streaming, pages=[pages, relay, rights]),
+            _service(services, gate, hot, streaming=streaming, pages=[pages, relay, rights, texts, shapes]),
         ]
 
 

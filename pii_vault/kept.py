@@ -60,13 +60,14 @@ class KeptConnections:
         return rows
 
     async def close(self) -> None:
-        """Give all of them back to the pool."""
+        """Give all of them back to the pool; one that cannot be given back keeps no other here."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         free, self._free = self._free, []
-        for connection in free:
-            await self._release(connection)
+        given = await asyncio.gather(*map(self._release, free), return_exceptions=True)
+        for failure in filter(None, given):
+            raise failure
 
     async def _release(self, connection: asyncpg.Connection) -> None:
         """One that was lost meanwhile may have gone back by itself; the pool says so by an error, and has a new one."""

@@ -1,11 +1,12 @@
 """What the routers are built from: `build_x(services: Services) -> fastapi.APIRouter`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from fastapi import Request
 
 from pii_vault.access.principal import Principal
+from pii_vault.classify.process import Classifier, NoClassifier
 from pii_vault.config import VaultSettings
 from pii_vault.vault import Vault
 
@@ -27,9 +28,13 @@ class StaffSessions(Protocol):
 
 @dataclass(slots=True)
 class Services:
-    """`sessions` is the synchronous ORM side (identity, console); the hot path uses `vault.pool`."""
+    """`sessions` is the synchronous ORM side (identity, console); the hot path uses `vault.pool`.
+
+    Without a classifier every text stays one token.
+    """
 
     settings: VaultSettings
     vault: Vault
     sessions: "sessionmaker[Session]"
     staff_sessions: StaffSessions
+    classifier: Classifier = field(default_factory=NoClassifier)

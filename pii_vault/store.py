@@ -5,19 +5,26 @@ The statements are public: a bench writes and fetches ready-made bytes through t
 
 import logging
 import os
+import struct
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 import asyncpg
 
+from pii_vault.arrays import ArrayConnection
 from pii_vault.errors import StoreUnavailable
 
 logger = logging.getLogger(__name__)
 
+# Rows of one statement, wherever they are read: (statement, *arguments).
+Fetch = Callable[..., Awaitable[list[Any]]]
+
 ACQUIRE_SECONDS = 2.0
 STATEMENT_SECONDS = 10.0
+ID_BYTES = 16
+TICKS = 1 << 16  # a second, in ids
 
 INSERT_BATCH = """
 WITH subjects AS (
@@ -33,46 +40,15 @@ FROM unnest($8::uuid[], $9::uuid[], $10::uuid[], $11::smallint[], $12::bool[], $
     AS v(t, s, d, c, f, b)
 """
 
-FETCH_VALUES = """
-SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext
-FROM pii_value v JOIN subject s ON s.id = v.subject
-WHERE v.token = ANY($1::uuid[]) AND v.tenant_key = $2
-"""
+FEW_CANDIDATES = 2000  # rows with equal digests that are fetched at once: see packed.py
 
-# The same for a purpose that rests on consent: who did not consent comes with the state `n`, so that nothing of the way
-# of a row gets longer. $3 and $4: class keys and the consents of which one suffices; $5: those for any other class.
-FETCH_CONSENTED = """
-SELECT v.token, v.subject, v.class_key, v.retention,
-       CASE WHEN s.state = 'a' AND s.consents & coalesce(m.consents, $5) = 0 THEN 'n'::"char" ELSE s.state END AS state,
-       v.ciphertext
-FROM pii_value v JOIN subject s ON s.id = v.subject
-LEFT JOIN unnest($3::smallint[], $4::bigint[]) AS m(class_key, consents) ON m.class_key = v.class_key
-WHERE v.token = ANY($1::uuid[]) AND v.tenant_key = $2
-"""
-
-# One phone typed for everybody must not fetch the whole table. Where FEW are exceeded, so many rows of each digest are
-# fetched, the oldest: the second statement costs ten times the first.
-FEW_CANDIDATES = 2000
-FETCH_FEW_CANDIDATES = """
-SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, v.digest
-FROM pii_value v JOIN subject s ON s.id = v.subject
-WHERE v.digest = ANY($1::uuid[]) AND v.tenant_key = $2
-ORDER BY v.created, v.token LIMIT 2001
-"""
-FETCH_CANDIDATES = """
-SELECT v.token, v.subject, v.class_key, v.retention, s.state, v.ciphertext, v.deterministic, d.digest
-FROM unnest($1::uuid[]) AS d(digest) CROSS JOIN LATERAL (
-    SELECT * FROM pii_value AS p WHERE p.digest = d.digest AND p.tenant_key = $2
-    ORDER BY p.created, p.token LIMIT 2000
-) AS v JOIN subject s ON s.id = v.subject
-ORDER BY v.created, v.token
-"""
-
+# A person's own values: what one of their texts only mentions is not theirs to be written or sent to.
 FETCH_TOKENS = """
-SELECT token, subject, class_key FROM pii_value
-WHERE subject = ANY($1::uuid[]) AND tenant_key = $2
+SELECT token, subject, class_key FROM pii_value AS v
+WHERE subject = ANY($1::uuid[]) AND tenant_key = $2 AND NOT EXISTS (SELECT FROM mention m WHERE m.token = v.token)
 ORDER BY created DESC, token DESC
 """
+INSERT_MENTIONS = "INSERT INTO mention (token, tenant_key) SELECT unnest($2::uuid[]), $1"
 
 FETCH_DIGEST_TOKENS = """
 SELECT v.token FROM unnest($1::uuid[]) AS d(digest) CROSS JOIN LATERAL (
@@ -105,7 +81,7 @@ ON CONFLICT DO NOTHING
 """
 
 FETCH_ANSWER = """
-SELECT fingerprint, answer FROM idempotency
+SELECT fingerprint, answer, (SELECT size FROM audit_head) AS size FROM idempotency
 WHERE tenant_key = $1 AND principal = $2 AND key = $3 AND expires > now()
 """
 
@@ -157,19 +133,25 @@ class Batch(NamedTuple):
 
 
 def new_ids(count: int) -> list[bytes]:
-    """Ids of 16 bytes: the second they were made in, then 96 random bits.
+    """Ids of 16 bytes: the time they were made at, then 80 random bits.
 
-    The leading second keeps new rows together in every index; it says no more than the time stamps that the
-    public contour holds anyway. 96 bits are not guessed, and a guess would still meet tenant and policy.
+    The time is in steps of 2^-16 second, and each id of a batch is a step later than the one before it. So a batch
+    stands at the right edge of an index, in the order in which its rows are written; the time says no more than the
+    stamps that the public contour holds anyway. 80 bits are not guessed, and a guess would meet tenant and policy.
     """
-    stamp = int(time.time()).to_bytes(4, "big")
-    noise = os.urandom(12 * count)
-    return [stamp + noise[at : at + 12] for at in range(0, 12 * count, 12)]
+    first = time.time_ns() * TICKS // 1_000_000_000
+    stamps = struct.pack(f">{count}Q", *range(first, first + count))  # six bytes of each last until 2106
+    drawn = bytearray(os.urandom(ID_BYTES * count))
+    for place in range(6):
+        drawn[place::ID_BYTES] = stamps[2 + place :: 8]
+    ids = bytes(drawn)
+    return [ids[at : at + ID_BYTES] for at in range(0, len(ids), ID_BYTES)]
 
 
-async def _prepare_connection(connection: asyncpg.Connection) -> None:
+async def _prepare_connection(connection: ArrayConnection) -> None:
     """`uuid` travels as 16 raw bytes: building UUID objects would cost more than decrypting the value."""
     await connection.set_type_codec("uuid", schema="pg_catalog", encoder=bytes, decoder=bytes, format="binary")
+    connection.pack_arrays()
 
 
 async def _keep_session(_connection: asyncpg.Connection) -> None:
@@ -179,8 +161,10 @@ async def _keep_session(_connection: asyncpg.Connection) -> None:
     """
 
 
-async def create_pool(url: str, *, size: int = 8) -> asyncpg.Pool:
+async def create_pool(url: str, *, size: int = 8, standby: bool = False) -> asyncpg.Pool:
     """Connections of the runtime role. Use `SET LOCAL` and transaction locks only: sessions are not reset.
+
+    Those of a standby write nothing even where the address turns out to be the primary's.
 
     Raises:
         StoreUnavailable: the database does not answer.
@@ -190,6 +174,7 @@ async def create_pool(url: str, *, size: int = 8) -> asyncpg.Pool:
             url,
             min_size=1,
             max_size=size,
+            connection_class=ArrayConnection,
             init=_prepare_connection,
             reset=_keep_session,
             command_timeout=STATEMENT_SECONDS,
@@ -200,7 +185,8 @@ async def create_pool(url: str, *, size: int = 8) -> asyncpg.Pool:
                 "application_name": "larets-vault",
                 "jit": "off",
                 "plan_cache_mode": "force_generic_plan",
-            },
+            }
+            | ({"default_transaction_read_only": "on"} if standby else {}),
         )
     except (OSError, TimeoutError, asyncpg.PostgresError) as error:
         raise StoreUnavailable from error
@@ -218,7 +204,7 @@ GONE = (
     *LOST,
     TimeoutError,
     asyncpg.CannotConnectNowError,
-    asyncpg.TooManyConnectionsError,
+    asyncpg.InsufficientResourcesError,  # connections, memory or room on the disk
     asyncpg.QueryCanceledError,
 )
 

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pii_vault.operations.caches import IndexKeys, Tenants
     from pii_vault.operations.parts import SearchPlans
     from pii_vault.operations.rows import RowLoader
+    from pii_vault.replicas.reads import Replicas
     from pii_vault.rights.documents import Documents
     from pii_vault.rights.retention import Retention
 
@@ -51,6 +52,7 @@ class Vault:
     deks: "DekCache"
     ready: "ReadyKeys"
     rows: "RowLoader"
+    replicas: "Replicas"
     index_keys: "IndexKeys"
     search_plans: "SearchPlans"
     tenants: "Tenants"

@@ -75,7 +75,6 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
         client = await stack.enter_async_context(intake_client(settings))
         vkey = witness_vkey(settings)
         witness = WitnessClient(client, parse_vkey(vkey)) if vkey else None
-        forwarder = Forwarder(outbox, client)
         thresholds = load_alarms(settings.policies_dir / "alarms.yaml")
         checkpoints = asyncio.create_task(
             _for_ever(
@@ -96,18 +95,27 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
         results = asyncio.create_task(_for_ever("break-glass results", lambda: run_results(pool, audit)))
         purges = asyncio.create_task(_for_ever("purges", lambda: _purge(pool)))
         vault = await stack.enter_async_context(
-            open_vault(settings.database_url, keys, settings.policies_dir, pool_size=POOL_SIZE)
+            open_vault(
+                settings.database_url,
+                keys,
+                settings.policies_dir,
+                pool_size=POOL_SIZE,
+                dek_seconds=settings.dek_seconds,
+            )
         )
         await stack.enter_async_context(obeying(vault))
         journal = await open_journal(settings.erasure_journal_path, keys)
         gate = await stack.enter_async_context(watching(vault, journal, replay=settings.erasure_replay))
         eraser = Eraser(vault, journal)
         rights = asyncio.create_task(_for_ever("erasures", lambda: run_rights(eraser, gate, pool)))
-        sender = Sender(vault, Outside(Reach(local=settings.is_local, networks=settings.relay_networks)))
+        outside = Outside(Reach(local=settings.is_local, networks=settings.relay_networks))
+        sender = Sender(vault, outside, vault_origin=settings.vault_origin)
         relay = asyncio.create_task(_for_ever("relay", lambda: _after(gate, sender.run)))
         files = await open_files(settings)
         removals = asyncio.create_task(_for_ever("files", lambda: _remove_files(gate, pool, files)))
-        forwarding = asyncio.create_task(_forward(forwarder, gate, stop))
+        # A database that was restored and not yet brought up to the erasure journal sends nothing.
+        forwarder = Forwarder(outbox, client, may_send=lambda: vault.shut is None)
+        forwarding = asyncio.create_task(forwarder.run(stop))
         try:
             yield
         finally:
@@ -117,16 +125,6 @@ async def running(settings: VaultSettings, keys: KeyService, stop: asyncio.Event
                 task.cancel()
             await asyncio.gather(*duties, return_exceptions=True)
             await forwarding
-
-
-async def _forward(forwarder: Forwarder, gate: RestoreGate, stop: asyncio.Event) -> None:
-    """A database that was restored and not yet brought up to the erasure journal sends nothing."""
-    opened, stopped = asyncio.create_task(gate.opened()), asyncio.create_task(stop.wait())
-    await asyncio.wait({opened, stopped}, return_when=asyncio.FIRST_COMPLETED)
-    opened.cancel()
-    stopped.cancel()
-    if not stop.is_set():
-        await forwarder.run(stop)
 
 
 async def _after(gate: RestoreGate, run: Callable[[], Awaitable[None]]) -> None:

@@ -11,7 +11,10 @@ from pii_vault.alarms.policy import AlarmPolicy, Volume
 
 Kind = Literal["volume_person", "volume_role", "off_hours", "search_sweep", "refusals", "over_budget", "witness_silent"]
 SHOWN: Final = frozenset({"reveal", "export"})
-LOOKS: Final = frozenset({"reveal", "mask", "search", "export", "relay"})
+LOOKS: Final = frozenset({"reveal", "mask", "search", "export"})
+OVER_BUDGET: Final = frozenset({"budget_exceeded", "relay_budget_exceeded"})
+# Of a relay's records those that say no to an order; intents and what became of dispatches are no refusals.
+RELAY_REFUSED: Final = frozenset({"forbidden", "consent_missing", "outside_hours", "unknown_template", "asked_often"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +57,10 @@ class Finding:
 
 def activity_of(verb: str, decision: str, counts: Mapping[str, Mapping[str, int]], persons: int) -> Activity:
     """What one audit record adds. `counts` is outcome → class → how many."""
-    if decision == "budget_exceeded":
+    if decision in OVER_BUDGET:
         return Activity(over_budget=1)
+    if verb == "relay":
+        return Activity(refused=int(decision in RELAY_REFUSED))
     if verb not in LOOKS:
         return Activity()
     if decision not in {"allow", "mask"}:

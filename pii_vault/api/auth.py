@@ -12,7 +12,8 @@ from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
 from pii_vault.audit.origin import LOG_TENANT
-from pii_vault.errors import TenantRefused, Unauthenticated, VaultError
+from pii_vault.errors import Forbidden, TenantRefused, Unauthenticated, VaultError
+from pii_vault.operations.access import refuse
 from pii_vault.protocol import PEER, Peer
 from pii_vault.services import StaffSessions
 from pii_vault.vault import Vault, new_request_id
@@ -21,6 +22,7 @@ CLIENT_SECONDS = 5.0
 _ID = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,127}", re.ASCII)
 _NOT_REGISTERED = "This certificate is not registered. Ask the operator of the vault."
 _NO_TENANT = "Name one of your tenants in the Larets-Tenant header."
+_NOT_FOR_THIS = "This program is not registered for this purpose. Ask the compliance officer."
 _TENANT_FROM_SESSION = "A person's tenant comes from the session: send no Larets-Tenant header."
 
 
@@ -125,3 +127,18 @@ class Authenticator:
         )
         await self._vault.audit.commit(entry)
         raise error
+
+
+async def admitted(vault: Vault, authenticator: Authenticator, scope: Scope, *, verb: str, purpose: str = "") -> Caller:
+    """The caller, if of the private contour, and (a program) registered for this purpose. An unknown purpose is told
+    apart later.
+
+    Raises:
+        Forbidden, recorded; what `Authenticator.caller` raises.
+    """
+    caller = await authenticator.caller(scope)
+    registered = caller.purposes is None or purpose in caller.purposes or purpose not in vault.purposes
+    if caller.principal.contour != "private" or not registered:
+        error = Forbidden() if registered else Forbidden(_NOT_FOR_THIS)
+        await refuse(vault, caller.principal, error, verb=verb, purpose=purpose, request_id=new_request_id())
+    return caller

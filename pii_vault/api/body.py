@@ -9,24 +9,24 @@ from pii_vault.problems import problem
 MAX_BODY_BYTES = 1024 * 1024
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
-    """The whole body.
+async def read_body(scope: Scope, receive: Receive, *, most: int = MAX_BODY_BYTES) -> bytes:
+    """The whole body, of at most so many bytes.
 
     Raises:
         BodyTooLarge: as soon as it is known, before the rest is read.
         BrokenRequest: the client went away.
     """
     for name, value in scope["headers"]:
-        if name == b"content-length" and value.isdigit() and int(value) > MAX_BODY_BYTES:
+        if name == b"content-length" and value.isdigit() and int(value) > most:
             raise BodyTooLarge
     message = await _next(receive)
     body: bytes = message.get("body", b"")
     while message.get("more_body"):
-        if len(body) > MAX_BODY_BYTES:
+        if len(body) > most:
             raise BodyTooLarge
         message = await _next(receive)
         body += message.get("body", b"")
-    if len(body) > MAX_BODY_BYTES:
+    if len(body) > most:
         raise BodyTooLarge
     return body
 

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import asyncpg
 import msgspec
@@ -11,10 +11,9 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from pii_vault import store
-from pii_vault.alarms.rules import Kind
-from pii_vault.alarms.store import open_alarms
 from pii_vault.api import metrics
 from pii_vault.api.auth import Authenticator
+from pii_vault.api.gauges import gauges
 from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.query import witness_lag
 from pii_vault.errors import Forbidden, NotFound, StoreUnavailable, VaultError
@@ -73,32 +72,9 @@ def build_service_pages(vault: Vault, authenticator: Authenticator, metrics_dir:
         peer = request.scope.get(PEER)
         if peer is None or peer.trust_domain != "private":
             raise Forbidden("Metrics are for programs of the private contour. Use the service listener.")
-        gauges = await _gauges(vault)
-        return Response(metrics.render(metrics_dir) + gauges, media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.render(metrics_dir) + await gauges(vault), media_type=CONTENT_TYPE_LATEST)
 
     return router
-
-
-async def _gauges(vault: Vault) -> bytes:
-    """What the database knows and no process counts. Without it the counters are told alone."""
-    try:
-        async with asyncio.timeout(CHECK_SECONDS):
-            lag = await witness_lag(vault.pool)
-            alarms = await open_alarms(vault.pool)
-    except (*store.GONE, asyncpg.PostgresError):
-        return b""
-    lines = [
-        "# HELP larets_audit_unwitnessed_records Newest audit records that no witness has seen.",
-        "# TYPE larets_audit_unwitnessed_records gauge",
-        f"larets_audit_unwitnessed_records {lag.records}",
-        "# HELP larets_audit_unwitnessed_seconds How long the oldest of them has waited; over 300 is an alarm.",
-        "# TYPE larets_audit_unwitnessed_seconds gauge",
-        f"larets_audit_unwitnessed_seconds {lag.seconds:.1f}",
-        "# HELP larets_alarms_open Alarms that the officer has not acknowledged.",
-        "# TYPE larets_alarms_open gauge",
-        *(f'larets_alarms_open{{kind="{kind}"}} {alarms.get(kind, 0)}' for kind in get_args(Kind)),
-    ]
-    return "\n".join([*lines, ""]).encode()
 
 
 async def _check(act: Awaitable[None]) -> str:

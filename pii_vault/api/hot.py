@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from pii_vault.api import metrics
 from pii_vault.api.auth import Authenticator, Caller
 from pii_vault.api.body import MAX_BODY_BYTES, read_body
+from pii_vault.api.consistency import POSITION, read_after
 from pii_vault.api.schemas import (
     RevealAnswer,
     RevealRequest,
@@ -79,7 +80,8 @@ class HotEndpoints:
                 caller = await self._admit(scope, verb, request_id)
                 body = receive if isinstance(receive, bytes) else await read_body(scope, receive)
                 result, items = await handler(caller, scope, body, request_id)
-                made = Answer(200, (*_JSON, (b"larets-request-id", request_id.encode())), _encode(result))
+                headers = (*_JSON, (b"larets-request-id", request_id.encode()), *self._position(verb))
+                made = Answer(200, headers, _encode(result))
             except VaultError as known:
                 made = _problem(known, request_id)
             except Exception as unknown:  # noqa: BLE001  its message may quote a value: it goes nowhere
@@ -99,6 +101,10 @@ class HotEndpoints:
             await refuse(self._vault, caller.principal, Forbidden(), verb=verb, purpose="", request_id=request_id)
         return caller
 
+    def _position(self, verb: str) -> tuple[tuple[bytes, bytes], ...]:
+        """What a search must know of to find what was stored (api/consistency.py)."""
+        return ((POSITION, b"%d" % self._vault.audit.stats.size),) if verb == "tokenise" else ()
+
     async def _tokenise(self, caller: Caller, scope: Scope, body: bytes, request_id: str) -> tuple[msgspec.Struct, int]:
         request = decode(_tokenise_request, body)
         results = await tokenise(
@@ -111,8 +117,9 @@ class HotEndpoints:
         )
         return TokeniseAnswer(results), len(results)
 
-    async def _reveal(self, caller: Caller, _scope: Scope, body: bytes, request_id: str) -> tuple[msgspec.Struct, int]:
+    async def _reveal(self, caller: Caller, scope: Scope, body: bytes, request_id: str) -> tuple[msgspec.Struct, int]:
         request = decode(_reveal_request, body)
+        read_after(scope["headers"])  # a reveal is never older than that
         await self._check_registered(caller, "reveal", request.purpose, request_id)
         results = await reveal(
             self._vault,
@@ -123,8 +130,9 @@ class HotEndpoints:
         )
         return RevealAnswer(results), len(results)
 
-    async def _search(self, caller: Caller, _scope: Scope, body: bytes, request_id: str) -> tuple[msgspec.Struct, int]:
+    async def _search(self, caller: Caller, scope: Scope, body: bytes, request_id: str) -> tuple[msgspec.Struct, int]:
         request = decode(_search_request, body)
+        after = read_after(scope["headers"])
         await self._check_registered(caller, "search", request.purpose, request_id)
         found = await search(
             self._vault,
@@ -134,6 +142,7 @@ class HotEndpoints:
             value=request.value,
             request_id=request_id,
             match=request.match,
+            after=after,
         )
         return SearchAnswer(found), 1
 

@@ -16,13 +16,13 @@ from pii_vault.api.schemas import (
 
 _HOT: dict[str, tuple[str, type, type]] = {
     "/v1/tokenise": (
-        "Values to tokens, up to 1,000. `Idempotency-Key` repeats the answer for 24 hours.",
+        "Values to tokens, up to 1,000. `Idempotency-Key` repeats the answer for 24 hours. Tells a `Larets-Position`",
         TokeniseRequest,
         TokeniseAnswer,
     ),
     "/v1/reveal": ("Tokens to values or masks, for a purpose, up to 1,000.", RevealRequest, RevealAnswer),
     "/v1/search": (
-        "Subjects that have exactly this value, with all their tokens.",
+        "Subjects that have exactly this value, with all their tokens; `Larets-After`: up to this `Larets-Position`.",
         SearchRequest,
         SearchAnswer,
     ),

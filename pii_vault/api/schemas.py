@@ -46,6 +46,17 @@ class SearchAnswer(msgspec.Struct, gc=False):
     subjects: list[FoundSubject]
 
 
+class ClassifyRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"class_id": "class"}, gc=False):
+    """`subject` is whose text it is (`sub_…`); without it the text opens a person of its own."""
+
+    text: str
+    class_id: str = "text"
+    subject: str | None = None
+
+    def __repr__(self) -> str:
+        return f"ClassifyRequest(class={self.class_id!r})"
+
+
 T = TypeVar("T", bound=msgspec.Struct)
 _PLACE = re.compile(r" - at `\$([^`]*)`$")
 _STEP = re.compile(r"\.([a-z_]+)|\[(\d+)\]")

@@ -14,8 +14,8 @@ from pii_vault.operations.search import search
 from pii_vault.services import Services
 from pii_vault.vault import new_request_id
 from pii_vault.web import content_policy, load_pages
-from pii_vault.widgets.schemas import MaskRequest, RevealRequest, SearchRequest, TokeniseRequest
-from pii_vault.widgets.service import collect, masks, purposes_to_reveal
+from pii_vault.widgets.schemas import MaskRequest, RevealRequest, SearchRequest, TokeniseRequest, WaysRequest
+from pii_vault.widgets.service import collect, masks, purposes_to_reveal, ways_to_search
 
 FrameKind = Literal["reveal", "search", "collect"]
 T = TypeVar("T", bound=msgspec.Struct)
@@ -71,8 +71,14 @@ def _add_reading(router: APIRouter, services: Services) -> None:
             class_id=asked.class_id,
             value=asked.value,
             request_id=new_request_id(),
+            match=asked.match,
         )
         return answer({"subjects": subjects})
+
+    @router.post("/frames/api/ways")
+    async def ways(request: Request, principal: Staff) -> Response:
+        asked = await read_json(request, WaysRequest)
+        return answer({"ways": await ways_to_search(vault, principal, purpose=asked.purpose)})
 
 
 def _add_writing(router: APIRouter, services: Services) -> None:
@@ -85,14 +91,15 @@ def _add_writing(router: APIRouter, services: Services) -> None:
         idempotency_key: Annotated[str, Header(min_length=8, max_length=100)],
     ) -> Response:
         asked = await read_json(request, TokeniseRequest)
-        subject, tokens = await collect(
+        made = await collect(
             services.vault,
             principal,
             values=asked.items,
             subject=asked.subject,
             idempotency_key=idempotency_key,
+            classifier=services.classifier,
         )
-        return answer({"subject": subject, "tokens": tokens})
+        return answer({"subject": made.subject, "tokens": made.tokens} | ({"mixed": made.mixed} if made.mixed else {}))
 
 
 def _staff(services: Services) -> Any:

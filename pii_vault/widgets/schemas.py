@@ -4,6 +4,8 @@ from typing import Annotated
 
 import msgspec
 
+from pii_vault.core.search_keys import KeyKind
+
 MAX_DRAWN = 1000  # cells of one show: a long list is one request
 MAX_REVEALED = 20  # values of one click: a frame reveals a cell, or the fields of one form
 
@@ -28,9 +30,22 @@ class SearchRequest(msgspec.Struct, forbid_unknown_fields=True, rename={"class_i
     purpose: Id
     class_id: Id
     value: Annotated[str, msgspec.Meta(min_length=1, max_length=1000)]
+    match: KeyKind = "exact"
 
     def __repr__(self) -> str:
-        return f"SearchRequest(class={self.class_id!r})"
+        return f"SearchRequest(class={self.class_id!r}, match={self.match!r})"
+
+
+class WaysRequest(msgspec.Struct, forbid_unknown_fields=True):
+    purpose: Id
+
+
+class Way(msgspec.Struct, rename={"class_id": "class"}):
+    """A way to search that the policies leave open; `on` is false where the shop has no index for it."""
+
+    class_id: str
+    match: KeyKind
+    on: bool
 
 
 class CollectedValue(msgspec.Struct, forbid_unknown_fields=True, rename={"class_id": "class"}):

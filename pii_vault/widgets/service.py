@@ -1,17 +1,22 @@
 """What the frames may do for a signed-in member of staff: the verbs of /v1, in portions fit for one screen."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from pii_vault.access.principal import Principal
+from pii_vault.classify.process import Classifier
+from pii_vault.classify.setting import TEXTS
+from pii_vault.classify.text import crossing_form
 from pii_vault.core.classes import normalise
+from pii_vault.core.search_keys import kinds_of
 from pii_vault.core.tokens import parse_token_shape
-from pii_vault.errors import Forbidden, InvalidFields, InvalidRequest, InvalidValue
+from pii_vault.errors import Forbidden, InvalidFields, InvalidRequest, InvalidValue, UnknownPurpose
 from pii_vault.operations.access import may_tokenise, refuse
 from pii_vault.operations.items import RevealResult, TokeniseItem
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.vault import Vault, new_request_id
-from pii_vault.widgets.schemas import CollectedValue, Purpose
+from pii_vault.widgets.schemas import CollectedValue, Purpose, Way
 
 NEW_SUBJECT = "@1"
 
@@ -57,6 +62,36 @@ def purposes_to_reveal(vault: Vault, principal: Principal, *, tokens: Sequence[s
     return found
 
 
+async def ways_to_search(vault: Vault, principal: Principal, *, purpose: str) -> list[Way]:
+    """By what this principal may look for somebody: whole values, and parts where the operator indexed them.
+
+    It says what the matrix and the plan say, not what a search will give: conditions are judged then.
+
+    Raises:
+        UnknownPurpose, TenantRefused, StoreUnavailable.
+    """
+    if purpose not in vault.purposes:
+        raise UnknownPurpose
+    plan = await vault.search_plans.get(await vault.tenants.key(principal.tenant))
+    return [
+        Way(field_class.id, kind, kind == "exact" or kind in plan.get(field_class.key, {}))
+        for field_class in vault.classes
+        if any(
+            vault.matrix.cell(role, purpose, field_class.id, "search").outcome == "allow" for role in principal.roles
+        )
+        for kind in kinds_of(field_class)
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """`tokens` by class. `mixed`: texts with tokens in place, by class, where the officer lets them cross."""
+
+    subject: str
+    tokens: dict[str, str]
+    mixed: dict[str, str] = field(default_factory=dict, repr=False)
+
+
 async def collect(
     vault: Vault,
     principal: Principal,
@@ -64,8 +99,9 @@ async def collect(
     values: Sequence[CollectedValue],
     subject: str | None,
     idempotency_key: str,
-) -> tuple[str, dict[str, str]]:
-    """Stores the fields of one form, all or none; returns the subject and a token per class.
+    classifier: Classifier,
+) -> Collected:
+    """Stores the fields of one form, all or none.
 
     Raises:
         RejectedFields: names each field at fault by its JSON pointer.
@@ -94,7 +130,23 @@ async def collect(
     if errors:
         raise RejectedFields(errors)
     tokens = {item.class_id: result.token or "" for item, result in zip(values, results, strict=True)}
-    return results[0].subject or "", tokens
+    made = Collected(results[0].subject or "", tokens)
+    for item in values:
+        if vault.classes.get(item.class_id).normalise not in TEXTS:
+            continue
+        crossing = await crossing_form(
+            vault,
+            principal,
+            item.value,
+            classifier=classifier,
+            subject=made.subject,
+            request_id=request_id,
+            class_id=item.class_id,
+            idempotency_key=idempotency_key,
+        )
+        if crossing is not None:
+            made.mixed[item.class_id] = crossing
+    return made
 
 
 def _check(vault: Vault, values: Sequence[CollectedValue]) -> None:

@@ -1,5 +1,6 @@
 // The line to the page that embeds this frame. Version 1 of the protocol: docs/frames.md.
-// Nothing that depends on a value is ever sent: no value, mask, length, height or focus.
+// Nothing that depends on a value is ever sent: no value, mask, length, height or focus. One exception, where the officer
+// switched it on: a text with tokens in place (collect.js).
 
 const VERSION = 1;
 const pageOrigin = document.documentElement.dataset.pageOrigin;
