@@ -21,6 +21,8 @@ from app.kit.health import build_health
 from app.kit.openapi import describe
 from app.kit.problems import install_problems
 from app.kit.shell import LastResort, OnlyHost
+from app.messages.endpoints import build_messages, dispatches_route
+from app.messages.hand_over import Messages
 from app.orders.endpoints import build_orders
 from app.pages import build_pages, with_problem_pages
 from app.services import AppServices
@@ -30,12 +32,18 @@ from app.signin.sealing import Sealer, read_secret
 from app.signin.service import SignIn
 from app.signin.sessions import StaffSessions
 from app.signin.tokens import TokenReader
+from pii_vault.client import RelayClient, RelayPort
 
 ISSUER_SECONDS: Final = 3.0
 
 
 def build_services(
-    settings: AppSettings, *, issuer: Issuer | None = None, db: Database | None = None, clock: Clock = utc_now
+    settings: AppSettings,
+    *,
+    issuer: Issuer | None = None,
+    relay: RelayPort | None = None,
+    db: Database | None = None,
+    clock: Clock = utc_now,
 ) -> AppServices:
     """Everything the routers need. Raises OSError or ValueError when a secret or certificate cannot be read."""
     database = db or Database(make_engine(database_address(settings.database_url)))
@@ -59,21 +67,35 @@ def build_services(
         code_flow=code_flow,
         staff_sessions=staff_sessions,
     )
-    return AppServices(settings=settings, db=database, signin=signin, clock=clock)
+    return AppServices(settings=settings, db=database, signin=signin, relay=relay or open_relay(settings), clock=clock)
+
+
+def open_relay(settings: AppSettings) -> RelayClient:
+    """The vault's relay under the CRM's own certificate. Raises OSError when a certificate cannot be read."""
+    return RelayClient(settings.vault_service_url, host=_vault_host(settings), tls=_client_tls(settings))
 
 
 def _http_issuer(settings: AppSettings) -> HttpIssuer:
+    client = httpx.AsyncClient(
+        base_url=settings.vault_service_url,
+        verify=_client_tls(settings),
+        trust_env=False,
+        timeout=httpx.Timeout(ISSUER_SECONDS, connect=1.0),
+        headers={"host": _vault_host(settings)},
+    )
+    return HttpIssuer(client, origin=settings.vault_origin, client_id=settings.oidc_client_id)
+
+
+def _client_tls(settings: AppSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(cafile=str(settings.private_ca))
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.load_cert_chain(settings.client_cert, settings.client_key)
-    client = httpx.AsyncClient(
-        base_url=settings.vault_service_url,
-        verify=context,
-        trust_env=False,
-        timeout=httpx.Timeout(ISSUER_SECONDS, connect=1.0),
-        headers={"host": settings.vault_origin.partition("://")[2]},
-    )
-    return HttpIssuer(client, origin=settings.vault_origin, client_id=settings.oidc_client_id)
+    return context
+
+
+def _vault_host(settings: AppSettings) -> str:
+    """The service listener is reached by an address; the vault's name travels as Host."""
+    return settings.vault_origin.partition("://")[2]
 
 
 def build_browser(services: AppServices) -> ASGIApp:
@@ -91,6 +113,7 @@ def build_browser(services: AppServices) -> ASGIApp:
     api = APIRouter(prefix="/api/v1")
     api.include_router(build_orders(services))
     api.include_router(build_contacts(services))
+    api.include_router(build_messages(services))
     app.include_router(api)
     describe(app)
     for router in build_pages(services):
@@ -107,5 +130,6 @@ def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
     install_problems(app)
     app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
     app.router.routes.append(erasures_route(Erasures(services.db, clock=services.clock)))
+    app.router.routes.append(dispatches_route(Messages(services.db, services.relay, clock=services.clock)))
     app.include_router(witness)
     return OnlyOutbox(LastResort(app), name=services.settings.outbox_name)

@@ -179,6 +179,14 @@ class IssuerUnavailable(AppError):
     retry_after = 5
 
 
+class VaultUnavailable(AppError):
+    """The vault does not answer. Nothing was sent; try again in a moment."""
+
+    status_code = 503
+    code = "vault_unavailable"
+    retry_after = 5
+
+
 class SigninFailed(AppError):
     """The sign-in could not be completed. Start it again."""
 

@@ -26,6 +26,7 @@ async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]
         yield build_browser(services), build_intake(services, witness=witness)
     finally:
         await services.signin.close()
+        await services.relay.close()
         await services.db.close()
 
 

@@ -11,6 +11,7 @@ from app.kit.assets import load_assets, static_routes
 from app.kit.i18n import Language
 from app.kit.problem_pages import ProblemPages
 from app.kit.web import LANGUAGE_COOKIE, REMEMBER_CHOICE, THEME_COOKIE, Pages, local_path
+from app.messages.pages import build_message_pages
 from app.orders.pages import build_order_pages
 from app.services import AppServices
 from app.signin.pages import build_signin_pages
@@ -25,6 +26,7 @@ def build_pages(services: AppServices) -> list[APIRouter]:
         build_signin_pages(services, pages),
         build_order_pages(services, pages),
         build_contact_pages(services, pages),
+        build_message_pages(services, pages),
         build_tenant_pages(services, pages),
         _general_pages(services, pages),
     ]

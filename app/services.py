@@ -6,6 +6,7 @@ from app.config import AppSettings
 from app.kit.clock import Clock, utc_now
 from app.kit.db import Database
 from app.signin.service import SignIn
+from pii_vault.client import RelayPort
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,4 +16,5 @@ class AppServices:
     settings: AppSettings
     db: Database
     signin: SignIn
+    relay: RelayPort
     clock: Clock = utc_now

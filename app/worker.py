@@ -13,15 +13,17 @@ from procrastinate import PsycopgConnector
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app.compose import open_relay
 from app.config import AppSettings, database_address
 from app.erasures import service as erasures
 from app.intake import repository as intake
 from app.kit import idempotency
 from app.kit.clock import Clock, utc_now
 from app.kit.db import Database, make_engine
+from app.messages.hand_over import Messages
 from app.signin import sessions
 from app.tenants import service as tenants
-from pii_vault.client import configure_logging
+from pii_vault.client import RelayPort, configure_logging
 
 logger = logging.getLogger(__name__)
 
@@ -47,9 +49,16 @@ async def _purge_tenant(session: AsyncSession, *, now: datetime) -> None:
     await erasures.sweep(session, now=now)
 
 
-def build_worker(db: Database, *, database_url: str, clock: Clock = utc_now) -> procrastinate.App:
+def build_worker(db: Database, *, database_url: str, relay: RelayPort, clock: Clock = utc_now) -> procrastinate.App:
     """The queue with its tasks."""
     queue = procrastinate.App(connector=PsycopgConnector(conninfo=database_url))
+    messages = Messages(db, relay, clock=clock)
+
+    @queue.periodic(cron="* * * * *")
+    @queue.task(name="hand_over_messages", queueing_lock="hand_over_messages", pass_context=False)
+    async def hand_over_messages(timestamp: int) -> None:
+        del timestamp
+        await messages.hand_over_waiting()
 
     @queue.periodic(cron="*/10 * * * *")
     @queue.task(name="purge", queueing_lock="purge", pass_context=False)
@@ -74,15 +83,17 @@ async def run(settings: AppSettings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     db = Database(make_engine(database_address(settings.database_url), pool_size=4))
+    relay = open_relay(settings)
     try:
         while not stop.is_set():
             try:
-                await _work(build_worker(db, database_url=settings.database_url), stop)
+                await _work(build_worker(db, database_url=settings.database_url, relay=relay), stop)
             except procrastinate.exceptions.ConnectorException as error:
                 logger.warning("the queue is not available: %s", type(error).__name__)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stop.wait(), RETRY_SECONDS)
     finally:
+        await relay.close()
         await db.close()
 
 
@@ -113,7 +124,11 @@ def main() -> int:
             sys.stderr.write(f"app worker: error: setting {'.'.join(map(str, entry['loc']))}: {entry['msg']}\n")
         return 2
     configure_logging(settings.log_level)
-    asyncio.run(run(settings))
+    try:
+        asyncio.run(run(settings))
+    except OSError as error:
+        sys.stderr.write(f"app worker: error: {error}\n")
+        return 1
     return 0
 
 

@@ -96,6 +96,7 @@ def _add_writes(router: APIRouter, services: AppServices) -> None:
                     contact_id,
                     correct=[TokenChange(new=change.new, old=change.old) for change in body.correct],
                     note_token=body.note_token,
+                    note_mixed=body.note_mixed,
                     version=version,
                     now=now,
                 )

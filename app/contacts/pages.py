@@ -9,7 +9,9 @@ from app.contacts import service as contacts
 from app.contacts.service import TokenChange
 from app.errors import Conflict, Forbidden, InvalidRequest
 from app.kit.i18n import Words
+from app.kit.schemas import MixedIn
 from app.kit.web import Pages, is_partial, reader_words, see_other
+from app.messages import service as messages
 from app.orders import service as orders
 from app.orders.filters import OrderFilters
 from app.services import AppServices
@@ -21,6 +23,7 @@ ORDERS_SHOWN: Final = 20
 PERSON_CLASSES: Final = ("name", "phone", "email", "address")
 Cursor = Annotated[str | None, Query(max_length=120)]
 Tokens = Annotated[list[str], Form(min_length=1, max_length=20)]
+Mixed = Annotated[MixedIn | None, Form()]
 
 
 def build_contact_pages(services: AppServices, pages: Pages) -> APIRouter:
@@ -114,6 +117,7 @@ def _add_card(router: APIRouter, services: AppServices, pages: Pages) -> None:
         async with services.db.tenant(staff.tenant) as session:
             contact = await contacts.get_contact(session, contact_id)
             events = await timeline.contact_timeline(session, contact_id, cursor=history)
+            sent = await messages.of_contact(session, contact_id)
             theirs = await orders.list_orders(session, filters=OrderFilters(contact_id=contact_id), limit=ORDERS_SHOWN)
         return pages.render(
             request,
@@ -122,6 +126,8 @@ def _add_card(router: APIRouter, services: AppServices, pages: Pages) -> None:
             contact=contact,
             classes=[*PERSON_CLASSES, *sorted(set(contact.tokens) - set(PERSON_CLASSES))],
             history=events,
+            messages=sent,
+            may_send=messages.may_send_any(staff) and contact.erased_at is None,
             orders=theirs.data,
             more_orders=theirs.next_cursor is not None,
             numbers={order.id: order.number for order in theirs.data},
@@ -132,11 +138,17 @@ def _add_card(router: APIRouter, services: AppServices, pages: Pages) -> None:
 
 def _add_changes(router: APIRouter, services: AppServices) -> None:
     @router.post("/contacts/{contact_id}/notes")
-    async def add_note(request: Request, contact_id: str, token: Tokens) -> Response:
+    async def add_note(request: Request, contact_id: str, token: Tokens, mixed: Mixed = None) -> Response:
         staff = await services.signin.staff(request)
         async with services.db.tenant(staff.tenant) as session:
             await contacts.change_contact(
-                session, staff, contact_id, note_token=token[0], version=None, now=services.clock()
+                session,
+                staff,
+                contact_id,
+                note_token=token[0],
+                note_mixed=mixed,
+                version=None,
+                now=services.clock(),
             )
         return see_other(request, f"/contacts/{contact_id}")
 

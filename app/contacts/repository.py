@@ -130,8 +130,16 @@ async def _put(
     await session.execute(statement.on_conflict_do_update(index_elements=key, set_=taken))
 
 
-async def touch(session: AsyncSession, contact_id: str, *, at: datetime, note_token: str | None = None) -> None:
+async def touch(
+    session: AsyncSession,
+    contact_id: str,
+    *,
+    at: datetime,
+    note_token: str | None = None,
+    note_mixed: str | None = None,
+) -> None:
+    """A new note takes the place of the old one, and of its classified form."""
     values: dict[str, object] = {"version": Contact.version + 1, "updated_at": at}
     if note_token is not None:
-        values["note_token"] = note_token
+        values |= {"note_token": note_token, "note_mixed": note_mixed}
     await session.execute(update(Contact).where(Contact.id == contact_id).values(values))

@@ -2,7 +2,7 @@ from datetime import datetime
 
 from pydantic import Field, model_validator
 
-from app.kit.schemas import Answer, Body, SubjectIn, TokenIn
+from app.kit.schemas import Answer, Body, MixedIn, SubjectIn, TokenIn
 
 
 class ContactOut(Answer):
@@ -12,6 +12,7 @@ class ContactOut(Answer):
     subject: str
     tokens: dict[str, list[str]]
     note_token: str | None
+    note_mixed: str | None
     version: int
     created_at: datetime
     updated_at: datetime
@@ -34,10 +35,14 @@ class Correction(Body):
 class ContactPatch(Body):
     correct: list[Correction] = Field(default_factory=list, max_length=20)
     note_token: TokenIn | None = None
+    note_mixed: MixedIn | None = None
 
     @model_validator(mode="after")
     def _something(self) -> "ContactPatch":
         if not self.correct and self.note_token is None:
             message = "nothing to change"
+            raise ValueError(message)
+        if self.note_mixed is not None and self.note_token is None:
+            message = "note_mixed stands only beside the token of the whole note"
             raise ValueError(message)
         return self

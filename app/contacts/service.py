@@ -88,10 +88,13 @@ async def change_contact(
     *,
     correct: Sequence[TokenChange] = (),
     note_token: str | None = None,
+    note_mixed: str | None = None,
     version: int | None,
     now: datetime,
 ) -> Contact:
     """Correct tokens (in the contact and in its orders alike) and set its note, with history.
+
+    `note_mixed` is the note as the frame gave it beside its token, where classified texts cross.
 
     Raises:
         NotFound, Forbidden, VersionMismatch, InvalidRequest
@@ -100,8 +103,8 @@ async def change_contact(
     for position, change in enumerate(correct):
         await _correct(session, staff, contact_id, change, pointer=f"/correct/{position}", now=now)
     if note_token is not None:
-        await _note(session, staff, contact_id, note_token, now=now)
-    await repository.touch(session, contact_id, at=now, note_token=note_token)
+        await _note(session, staff, contact_id, note_token, mixed=note_mixed, now=now)
+    await repository.touch(session, contact_id, at=now, note_token=note_token, note_mixed=note_mixed)
     return await get_contact(session, contact_id)
 
 
@@ -136,12 +139,16 @@ async def _replace(
     return orders
 
 
-async def _note(session: AsyncSession, staff: Staff, contact_id: str, token: str, *, now: datetime) -> None:
+async def _note(
+    session: AsyncSession, staff: Staff, contact_id: str, token: str, *, mixed: str | None, now: datetime
+) -> None:
     if _class_of(token) != "text":
         raise InvalidRequest(errors=[FieldProblem("/note_token", "a token of class text is expected")])
     await timeline.record(
         session,
-        timeline.event("note_added", tenant=staff.tenant, at=now, by=staff, contact_id=contact_id, token=token),
+        timeline.event(
+            "note_added", tenant=staff.tenant, at=now, by=staff, contact_id=contact_id, token=token, mixed=mixed
+        ),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql import insert as pg_insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.models import Base, Contact, ContactToken, ErasedSubject, Order, OrderToken
-from app.models.columns import TokenText
+from app.models.columns import MixedText, TokenText
 
 # Answers that were given under an idempotency key are kept a day, with the tokens in them.
 _FORGET_ANSWERS: Final = text("""
@@ -19,6 +19,11 @@ _FORGET_ANSWERS: Final = text("""
 """)
 _PLAIN: Final = {"synchronize_session": False}
 _KEPT: Final = select(ErasedSubject.subject, ErasedSubject.kept)
+
+
+def mixed_beside(table: Table, column: Column[Any]) -> list[str]:
+    """The columns of classified texts that go with a token of this column."""
+    return [each.name for each in table.columns if isinstance(each.type, MixedText) and each.type.beside == column.name]
 
 
 def token_columns() -> list[tuple[Table, Column[Any]]]:
@@ -40,8 +45,9 @@ async def drop_tokens(session: AsyncSession, tokens: Sequence[str]) -> int:
     for table, column in token_columns():
         stands = column == func.any(given)
         whole = column.primary_key
+        emptied = dict.fromkeys([column.name, *mixed_beside(table, column)])
         done: Any = await session.execute(
-            delete(table).where(stands) if whole else update(table).where(stands).values({column.name: None})
+            delete(table).where(stands) if whole else update(table).where(stands).values(emptied)
         )
         places += done.rowcount
     return places
@@ -76,6 +82,7 @@ async def drop_of_person(session: AsyncSession, subject: str, *, kept: Sequence[
         .where(Contact.id == contact, or_(Contact.erased_at.is_(None), literal(places > 0)))
         .values(
             note_token=None,
+            note_mixed=None,
             version=Contact.version + 1,
             updated_at=at,
             erased_at=func.coalesce(Contact.erased_at, at),

@@ -89,7 +89,7 @@ def without_erased(data: OrderData, erased: Mapping[str, Sequence[str]]) -> Orde
 
     changed = msgspec.structs.replace(data, contact=left(data.contact), recipient=left(data.recipient))
     if data.contact is not None and data.contact.subject in erased:
-        changed = msgspec.structs.replace(changed, note_token=None, rest_token=None)
+        changed = msgspec.structs.replace(changed, note_token=None, rest_token=None, note_mixed=None)
     return changed
 
 

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from pii_vault.client import MAX_MIXED
+
 _ID = "[0-9a-hjkmnp-tv-z]{26}$"
 
 Tenant = Annotated[str, Meta(pattern="^[a-z][a-z0-9-]{2,39}$")]
@@ -77,6 +79,7 @@ class OrderData(Strict, frozen=True):
     recipient: Party | None = None
     note_token: TokenOfText | None = None
     rest_token: TokenOfText | None = None
+    note_mixed: Annotated[str, Meta(max_length=MAX_MIXED)] | None = None
 
     def plain_texts(self) -> Iterator[str]:
         """Every text that would be stored as it is: those in which a person could hide by mistake."""

@@ -17,7 +17,7 @@ from app.kit.clock import Clock, utc_now
 from app.kit.db import Database
 from app.tenants import service as tenants
 from app.timeline import service as timeline
-from pii_vault.client import new_id, parse_subject_shape, parse_token_shape
+from pii_vault.client import is_mixed, new_id, parse_subject_shape, parse_token_shape
 
 _events: Final = msgspec.json.Decoder(Event)
 _orders: Final = msgspec.json.Decoder(OrderData)
@@ -148,6 +148,8 @@ def read(body: bytes) -> tuple[Event, OrderData | None]:
     for name, token in (("note_token", data.note_token), ("rest_token", data.rest_token)):
         if token is not None:
             _require_token(token, "text", pointer=f"/data/{name}")
+    if data.note_mixed is not None and (data.note_token is None or not is_mixed(data.note_mixed)):
+        raise PersonalDataInClear
     if personal_classes(data.plain_texts()):
         raise PersonalDataInClear
     return event, data
@@ -195,6 +197,7 @@ def _columns(event: Event, data: OrderData, persons: Persons) -> dict[str, Any]:
         "recipient_id": persons.recipient_id,
         "note_token": data.note_token,
         "rest_token": data.rest_token,
+        "note_mixed": data.note_mixed,
         "placed_at": data.created_at,
         "shop_modified_at": data.modified_at,
         "deleted_at": None,

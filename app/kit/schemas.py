@@ -4,10 +4,10 @@ from decimal import Decimal
 from typing import Annotated, Generic, TypeVar
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
 from app.kit.cursor import MAX_LIMIT
-from pii_vault.client import parse_token_shape
+from pii_vault.client import MAX_MIXED, is_mixed, parse_token_shape
 
 T = TypeVar("T")
 
@@ -41,7 +41,15 @@ def _token_form(value: str) -> str:
     return value
 
 
+def _mixed_form(value: str) -> str:
+    if not is_mixed(value):
+        message = "a text with tokens in place, and no personal data beside them, is expected here"
+        raise ValueError(message)
+    return value
+
+
 TokenIn = Annotated[str, AfterValidator(_token_form), WithJsonSchema({"type": "string", "pattern": "^tok_"})]
+MixedIn = Annotated[str, Field(max_length=MAX_MIXED), AfterValidator(_mixed_form), WithJsonSchema({"type": "string"})]
 SubjectIn = Annotated[str, WithJsonSchema({"type": "string", "pattern": "^sub_"})]
 Money = Annotated[
     Decimal,

@@ -12,6 +12,7 @@ from app.kit.assets import Assets
 from app.kit.i18n import Words, choose_language, words
 from app.kit.staff import Staff
 from app.kit.zones import DEFAULT_ZONE
+from pii_vault.client import pieces_of
 
 Theme = Literal["light", "dark"]
 LANGUAGE_COOKIE: Final = "lang"
@@ -57,6 +58,7 @@ class Pages:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.filters["pieces"] = pieces_of  # of a text with tokens in place
 
     def render(
         self,

@@ -3,6 +3,7 @@
 from app.models.base import Base
 from app.models.contact import Contact, ContactToken
 from app.models.erasure import ErasedSubject
+from app.models.message import Message
 from app.models.order import Order, OrderItem, OrderToken
 from app.models.signin import StaffSession
 from app.models.system import IdempotencyKey, IntakeEvent
@@ -16,6 +17,7 @@ __all__ = [
     "ErasedSubject",
     "IdempotencyKey",
     "IntakeEvent",
+    "Message",
     "Order",
     "OrderItem",
     "OrderToken",

@@ -6,7 +6,7 @@ from sqlalchemy import and_
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from app.models.base import Base, TenantRow
-from app.models.columns import SubjectText, TokenText
+from app.models.columns import MixedText, SubjectText, TokenText
 
 
 class ContactToken(TenantRow, Base):
@@ -29,6 +29,7 @@ class Contact(TenantRow, Base):
     id: Mapped[str] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(SubjectText())
     note_token: Mapped[str | None] = mapped_column(TokenText("text"))
+    note_mixed: Mapped[str | None] = mapped_column(MixedText(beside="note_token"))
     version: Mapped[int]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, foreign, mapped_column, relationship
 
 from app.models.base import Base, TenantRow
-from app.models.columns import TokenText
+from app.models.columns import MixedText, TokenText
 from app.models.contact import Contact
 
 CONTACT, RECIPIENT = "contact", "recipient"
@@ -74,6 +74,7 @@ class Order(TenantRow, Base):
     recipient_id: Mapped[str | None]
     note_token: Mapped[str | None] = mapped_column(TokenText("text"))
     rest_token: Mapped[str | None] = mapped_column(TokenText("text"))
+    note_mixed: Mapped[str | None] = mapped_column(MixedText(beside="note_token"))
     version: Mapped[int]
     placed_at: Mapped[datetime]
     shop_modified_at: Mapped[datetime]

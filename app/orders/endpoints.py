@@ -100,7 +100,7 @@ def _add_writes(router: APIRouter, services: AppServices) -> None:
         async with services.db.tenant(staff.tenant) as session:
 
             async def act() -> Answer:
-                order = await service.add_note(session, staff, order_id, token=body.token, now=now)
+                order = await service.add_note(session, staff, order_id, token=body.token, mixed=body.mixed, now=now)
                 return _card(order, status=201)
 
             return await once(session, request, staff, now=now, act=act)

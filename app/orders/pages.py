@@ -11,8 +11,10 @@ from app.contacts import service as contacts
 from app.contacts.pages import correction_fields, note_fields, pair_up
 from app.errors import NotFound, VersionMismatch
 from app.kit.i18n import Words
+from app.kit.schemas import MixedIn
 from app.kit.staff import Staff
 from app.kit.web import Pages, is_partial, reader_words, see_other
+from app.messages import service as messages
 from app.models import Order
 from app.orders import service as orders
 from app.orders.list_query import PERIODS, OrderListQuery
@@ -24,6 +26,7 @@ PAGE_SIZE: Final = 50
 MARKS: Final = ("utm_source", "utm_medium", "utm_campaign", "utm_content", "utm_term")
 SEARCHERS: Final = frozenset({"owner", "sales"})
 Tokens = Annotated[list[str], Form(min_length=1, max_length=20)]
+Mixed = Annotated[MixedIn | None, Form()]
 
 
 def build_order_pages(services: AppServices, pages: Pages) -> APIRouter:
@@ -88,11 +91,14 @@ def _add_card(router: APIRouter, services: AppServices, pages: Pages) -> None:
         async with services.db.tenant(staff.tenant) as session:
             order = await orders.get_order(session, order_id)
             history = await timeline.order_history(session, order_id)
+            sent = await messages.of_order(session, order_id)
         return pages.render(
             request,
             "orders/card.html",
             staff=staff,
             history=history,
+            messages=sent,
+            may_send=messages.may_send_any(staff) and bool(order.contact or order.recipient),
             corrections=_corrections(order, reader_words(request)),
             note_fields=note_fields(reader_words(request)),
             **_status_block(order),
@@ -145,6 +151,7 @@ def _add_changes(router: APIRouter, services: AppServices, pages: Pages) -> None
         async with services.db.tenant(staff.tenant) as session:
             order = await orders.get_order(session, order_id)
             history = await timeline.order_history(session, order_id)
+            sent = await messages.of_order(session, order_id)
         partial = is_partial(request)
         t = reader_words(request)
         return pages.render(
@@ -153,16 +160,18 @@ def _add_changes(router: APIRouter, services: AppServices, pages: Pages) -> None
             staff=staff,
             status=VersionMismatch.status_code if wanted else 200,
             history=history,
+            messages=sent,
+            may_send=messages.may_send_any(staff) and bool(order.contact or order.recipient),
             corrections=_corrections(order, t),
             note_fields=note_fields(t),
             **_status_block(order, wanted=wanted, history_too=partial),
         )
 
     @router.post("/orders/{order_id}/notes")
-    async def add_note(request: Request, order_id: str, token: Tokens) -> Response:
+    async def add_note(request: Request, order_id: str, token: Tokens, mixed: Mixed = None) -> Response:
         staff = await services.signin.staff(request)
         async with services.db.tenant(staff.tenant) as session:
-            await orders.add_note(session, staff, order_id, token=token[0], now=services.clock())
+            await orders.add_note(session, staff, order_id, token=token[0], mixed=mixed, now=services.clock())
             history = await timeline.order_history(session, order_id)
         if not is_partial(request):
             return see_other(request, f"/orders/{order_id}")

@@ -1,6 +1,6 @@
 from datetime import datetime
 
-from app.kit.schemas import Answer, Body, Money, TokenIn
+from app.kit.schemas import Answer, Body, MixedIn, Money, TokenIn
 from app.orders.statuses import Status
 
 
@@ -42,6 +42,7 @@ class OrderOut(Answer):
     recipient_tokens: dict[str, list[str]]
     note_token: str | None
     rest_token: str | None
+    note_mixed: str | None
     version: int
     placed_at: datetime
     shop_modified_at: datetime
@@ -58,6 +59,10 @@ class OrderPatch(Body):
 
 
 class NoteNew(Body):
-    """A note typed in a collect frame: one token of class `text` as a whole."""
+    """A note typed in a collect frame: one token of class `text` as a whole.
+
+    `mixed`: what the frame gave beside it, where the officer lets classified texts cross.
+    """
 
     token: TokenIn
+    mixed: MixedIn | None = None

@@ -70,8 +70,10 @@ async def change_status(
     return await get_order(session, order_id)
 
 
-async def add_note(session: AsyncSession, staff: Staff, order_id: str, *, token: str, now: datetime) -> Order:
-    """Put a note, which is one token of class `text`, into the order's history.
+async def add_note(
+    session: AsyncSession, staff: Staff, order_id: str, *, token: str, mixed: str | None = None, now: datetime
+) -> Order:
+    """Put a note, which is one token of class `text`, into the order's history; `mixed` as the frame gave it.
 
     Raises:
         NotFound, Forbidden, InvalidRequest
@@ -79,7 +81,7 @@ async def add_note(session: AsyncSession, staff: Staff, order_id: str, *, token:
     order = writable(await repository.lock(session, order_id), staff, version=None)
     require_text(token)
     await repository.touch(session, order_id, at=now)
-    await _record(session, staff, order, "note_added", at=now, token=token)
+    await _record(session, staff, order, "note_added", at=now, token=token, mixed=mixed)
     return await get_order(session, order_id)
 
 
@@ -101,6 +103,7 @@ async def _record(
     *,
     at: datetime,
     token: str | None = None,
+    mixed: str | None = None,
     data: dict[str, Any] | None = None,
 ) -> None:
     row = timeline.event(
@@ -111,6 +114,7 @@ async def _record(
         order_id=order.id,
         contact_id=order.contact_id,
         token=token,
+        mixed=mixed,
         data=data,
     )
     await timeline.record(session, row)

@@ -138,9 +138,7 @@ class HttpIssuer:
         if time.monotonic() < self._down_until:
             raise IssuerUnavailable
         try:
-            answer = await self._client.request(
-                method, path, data=form, extensions={"sni_hostname": urlsplit(self.origin).hostname}
-            )
+            answer = await self._client.request(method, path, data=form)
         except httpx.HTTPError as error:
             self._down_until = time.monotonic() + DOWN_FOR
             logger.warning("the issuer does not answer: %s", type(error).__name__)

@@ -22,6 +22,7 @@ def event(
     order_id: str | None = None,
     contact_id: str | None = None,
     token: str | None = None,
+    mixed: str | None = None,
     data: dict[str, Any] | None = None,
 ) -> dict[str, object]:
     """A row for `record`. Without `by` it was the shop."""
@@ -34,6 +35,7 @@ def event(
         "actor_id": by.id if by else None,
         "actor_alias": by.alias if by else None,
         "token": token,
+        "mixed": mixed,
         "data": data or {},
         "occurred_at": at,
     }

@@ -8,7 +8,8 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from app.errors import BodyTooLarge, NotFound
 from app.services import AppServices
-from app.witness.errors import BrokenSubmission, OtherSize
+from app.witness.announcement import parse_announcement
+from app.witness.errors import OtherSize
 from app.witness.keys import load_witness_keys
 from app.witness.service import Witness, parse_submission
 
@@ -31,11 +32,7 @@ def witness_router(witness: Witness) -> APIRouter:
         return PlainTextResponse(line)
 
     async def new_origin(request: Request) -> Response:
-        try:
-            statement = (await _body(request)).decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise BrokenSubmission from error
-        await witness.succeed(statement)
+        await witness.succeed(parse_announcement(await _body(request)))
         return Response(status_code=204)
 
     async def history(_: Request) -> Response:

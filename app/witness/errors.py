@@ -4,7 +4,10 @@ from app.errors import AppError
 
 
 class BrokenSubmission(AppError):
-    """The submission is malformed: old size, proof lines, an empty line and a signed checkpoint are expected."""
+    """The submission is malformed: old size, proof lines, an empty line and a signed checkpoint are expected.
+
+    For a new origin: its signed statement, and, if need be, an empty line and the cosigned checkpoint that it names.
+    """
 
     status_code = 400
     code = "broken_submission"
@@ -32,7 +35,10 @@ class ClosedOrigin(AppError):
 
 
 class UnfoundedOrigin(AppError):
-    """The statement is not signed by the log, not the next origin's, or names another checkpoint than the last one."""
+    """The statement is not signed by the log, not the next origin's, or names another checkpoint than the last one.
+
+    A checkpoint after the last one is taken if it is shown with the cosignature that was given here.
+    """
 
     status_code = 409
     code = "unfounded_origin"

@@ -41,8 +41,13 @@ def create_witness_key(path: Path, *, name: str) -> str:
         descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
         with os.fdopen(descriptor, "w") as file:
             file.write(f"{_PREFIX} {name} {os.urandom(_SEED_BYTES).hex()}\n")
+    return str(read_public_key(path))
+
+
+def read_public_key(path: Path) -> VerifierKey:
+    """The public half of a key file. Raises WitnessKeyProblem."""
     own, seed = _read_own(path)
-    return str(WitnessKeys(VerifierKey("none", 1, bytes(_SEED_BYTES)), own, seed).public)
+    return WitnessKeys(VerifierKey("none", 1, bytes(_SEED_BYTES)), own, seed).public
 
 
 def load_witness_keys(path: Path, log_key: str) -> WitnessKeys:

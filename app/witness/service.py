@@ -11,6 +11,7 @@ from typing import Final
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.witness import repository
+from app.witness.announcement import Announcement, remembered
 from app.witness.errors import (
     BrokenSubmission,
     ClosedOrigin,
@@ -89,41 +90,48 @@ class Witness:
         now = int(self._clock())
         moment = datetime.fromtimestamp(now, UTC)
         async with self._transaction() as session:
-            # The row stays locked from the comparison to COMMIT, so two submissions cannot overtake one another.
-            newest = await self._newest_origin(session)
-            if checkpoint.origin != newest:
-                raise ClosedOrigin if self._number(checkpoint.origin) < self._number(newest) else UnknownLog
-            known = await repository.lock(session, origin=newest, now=moment)
+            known = await self._lock_newest(session, now=moment)
+            if checkpoint.origin != known.origin:
+                raise ClosedOrigin if self._number(checkpoint.origin) < self._number(known.origin) else UnknownLog
             check_continues(known, checkpoint, submission)
             signature = self._keys.cosign(submission.note.text, timestamp=now)
             cosigned = Note(submission.note.text, (submission.note.by(key), signature))
             await repository.advance(session, checkpoint, note=str(cosigned), now=moment)
         return str(signature)
 
-    async def succeed(self, text: str) -> None:
+    async def succeed(self, announced: Announcement) -> None:
         """Accept the origin under which a restored log goes on; from then on the old one is closed.
 
         The statement has to name the very checkpoint that was cosigned last, so nothing of it can be denied later.
+        Where this database was restored too, to before that checkpoint, its own cosignature stands in for what it
+        forgot. It only ever goes forward by it, and never past an origin whose statement it does not hold.
 
         Raises:
-            BrokenSubmission, UnfoundedOrigin.
+            UnfoundedOrigin.
         """
+        text = str(announced.statement)
         try:
-            note = parse_note(text)
-        except NoteError as error:
-            raise BrokenSubmission from error
-        try:
-            said = open_succession(note, self._keys.log)
+            said = open_succession(announced.statement, self._keys.log)
+            note = announced.witnessed and remembered(announced.witnessed, said, self._keys)
         except NoteError as error:
             raise UnfoundedOrigin from error
         now = datetime.fromtimestamp(int(self._clock()), UTC)
         async with self._transaction() as session:
             if await repository.statement_of(session, origin=said.origin) == text:
                 return
-            known = await repository.lock(session, origin=said.after, now=now)
-            if await self._newest_origin(session) != said.after or known != said.witnessed or not known.size:
+            known = await self._lock_newest(session, now=now)
+            if known.origin != said.after or not said.witnessed.size:
+                raise UnfoundedOrigin
+            if note is not None and known.size < said.witnessed.size:
+                await repository.advance(session, said.witnessed, note=str(note), now=now)
+            elif known != said.witnessed:
                 raise UnfoundedOrigin
             await repository.found(session, origin=said.origin, statement=text, now=now)
+        if known != said.witnessed:
+            logger.error(
+                "witness: this database was restored: %d records of %s were cosigned, and it knew of %d, root %s",
+                said.witnessed.size, said.after, known.size, known.root.hex(),
+            )  # fmt: skip
         logger.error("witness: the log goes on as %s; up to %d cosigned records are lost", said.origin, said.lost)
 
     async def newest(self) -> str | None:
@@ -147,6 +155,18 @@ class Witness:
     async def _newest_origin(self, session: AsyncSession) -> str:
         origins = await repository.known_origins(session, log=self._keys.log.name)
         return max(origins, key=self._number, default=self._keys.log.name)
+
+    async def _lock_newest(self, session: AsyncSession, *, now: datetime) -> Checkpoint:
+        """The last cosigned state under the newest origin.
+
+        Its row stays locked from the comparison to COMMIT, so two submissions cannot overtake one another; an origin
+        that was founded while this one waited for the lock is seen by the second look.
+        """
+        while True:
+            newest = await self._newest_origin(session)
+            known = await repository.lock(session, origin=newest, now=now)
+            if await self._newest_origin(session) == newest:
+                return known
 
     def _open(self, note: Note) -> tuple[Checkpoint, VerifierKey]:
         try:

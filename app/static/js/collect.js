@@ -67,11 +67,13 @@ export class CollectForm {
     this.#channel.post(message);
   }
 
-  #collected({ tokens, subject }) {
+  // `mixed`: texts with tokens in place, of a shop whose officer lets them cross. The CRM looks through them once more.
+  #collected({ tokens, subject, mixed }) {
     if (tokens === null || typeof tokens !== "object" || !isSubject(subject)) return;
     const found = Object.values(tokens).filter(isToken);
     if (found.length === 0) return;
-    this.#handedOver = { subject, tokens: found };
+    const text = typeof mixed?.text === "string" ? mixed.text : null;
+    this.#handedOver = { subject, tokens: found, mixed: text };
     this.#save();
   }
 
@@ -79,6 +81,7 @@ export class CollectForm {
     if (this.#handedOver === null) return;
     const body = new URLSearchParams({ subject: this.#handedOver.subject });
     for (const token of this.#handedOver.tokens) body.append("token", token);
+    if (this.#handedOver.mixed !== null) body.append("mixed", this.#handedOver.mixed);
     for (const field of this.#fields) if (field.token) body.append("old", field.token);
     try {
       const answer = await fetch(this.#root.dataset.action, {

@@ -3,7 +3,7 @@
 import { Channel, isSubject } from "./channel.js";
 import { Notices } from "./notices.js";
 
-const HEIGHT = 72;
+const HEIGHT = 92; // px: one field, and two lines under it
 const MOST = 20;
 
 export class SearchForm {
@@ -55,7 +55,7 @@ export class SearchForm {
 
   #open() {
     this.#notices.clear();
-    this.#channel.post({ type: "open", purpose: this.#root.dataset.purpose, classes: ["phone", "email"] });
+    this.#channel.post({ type: "open", purpose: this.#root.dataset.purpose, classes: ["phone", "email", "name"] });
     this.#channel.frame.focus();
   }
 
