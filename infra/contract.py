@@ -26,6 +26,7 @@ from infra.lib.settings import StackSettings
 
 _DOMAIN: Final = b"larets contract v1\n"
 _MOST_BYTES: Final = 64 * 1024
+_ASK: Final = "beside the vault the log's key is told by `larets env exec --contour private -- audit key`"
 _KEYS: Final[dict[Contour, Literal["audit", "witness"]]] = {"private": "audit", "public": "witness"}
 
 
@@ -65,19 +66,33 @@ class Contract(parts.Part):
         return (json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
 
 
-def facts_of(settings: StackSettings, *, authority: str) -> Facts:
-    """What this contour may tell. Raises ContractInvalid: something the other side needs is not in the settings yet."""
+def facts_of(settings: StackSettings, *, authority: str, public_key: str = "") -> Facts:
+    """What this contour may tell. `public_key`: of its log or witness, where the settings leave it out.
+
+    Raises:
+        ContractInvalid: something the other side needs is not in the settings yet, or they name another key.
+    """
+    kind = _KEYS[settings.contour]
+    named = settings.public_keys.get(kind, "")
+    if named and public_key and named != public_key:
+        raise ContractInvalid(
+            f"public_keys.{kind} is not the key that this contour has", hint=f"take public_keys.{kind} out of them"
+        )
+    key = named or public_key
     missing = [
         name
         for name, value in {
             "edge.addresses": settings.edge.addresses,
             "cluster.egress_addresses": settings.cluster.egress_addresses,
-            f"public_keys.{_KEYS[settings.contour]}": settings.public_keys.get(_KEYS[settings.contour]),
+            f"public_keys.{kind}": key,
         }.items()
         if not value
     ]
     if missing:
-        raise ContractInvalid(f"the other contour needs to know {', '.join(missing)}: put it into the settings first")
+        raise ContractInvalid(
+            f"the other contour needs to know {', '.join(missing)}: put it into the settings first",
+            hint=_ASK if not key else "",
+        )
     return Facts(
         environment=settings.environment,
         contour=settings.contour,
@@ -86,7 +101,7 @@ def facts_of(settings: StackSettings, *, authority: str) -> Facts:
         link_addresses=settings.edge.addresses,
         egress=settings.cluster.egress_addresses,
         authority=authority,
-        public_keys={_KEYS[settings.contour]: settings.public_keys[_KEYS[settings.contour]]},
+        public_keys={kind: key},
         policy_digest=settings.policy_digest,
     )
 

@@ -1,6 +1,6 @@
 """What a stack needs that is secret or made once: which values there are, and how the missing ones are made.
 
-The values live in the stack's own configuration, encrypted by the contour's passphrase or KMS, as `larets:<name>`.
+The values live in the stack's own configuration, encrypted by the contour's passphrase, as `larets:<name>`.
 A certificate is two values, `<name>-crt` (plain) and `<name>-key` (secret).
 """
 
@@ -14,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from infra import pki
 from infra.errors import CertificateExpired, MaterialMissing
 from infra.lib import names
@@ -23,6 +25,8 @@ from infra.lib.settings import StackSettings
 Kind = Literal["password", "certificate", "authority", "seed", "witness-key", "keyring", "given"]
 AUTHORITY: Final = "authority"
 CONTRACT_KEY: Final = "contract-key"
+# They come when the key service is initialised, and it is this stack that brings it.
+LATER: Final = frozenset({"key-service-secret", "key-service-operator-secret"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +63,7 @@ def _database(settings: StackSettings) -> list[Material]:
     found = [Material("database-owner", "password"), Material("database-runtime", "password")]
     if settings.database.kind == "external":
         return [*found, Material("tls-database-crt", "given")]
-    host = database_host(settings)
-    found.append(Material("tls-database", "certificate", (host, f"{host}.cluster.local")))
+    found.append(Material("tls-database", "certificate", database_names(settings)))
     if settings.database.kind == "statefulset":
         found.append(Material("database-superuser", "password"))
     return found
@@ -70,6 +73,21 @@ def database_host(settings: StackSettings) -> str:
     database = settings.database
     service = "postgres-rw" if database.kind == "cloudnative-pg" else "postgres"
     return database.host or names.service_host(service, names.DATA)
+
+
+def standby_hosts(settings: StackSettings) -> tuple[str, ...]:
+    """Where hot standbys answer that may answer reads of the vault."""
+    database = settings.database
+    if settings.contour == "private" and database.kind == "cloudnative-pg" and database.instances > 1:
+        return (names.service_host("postgres-ro", names.DATA),)
+    return database.standbys
+
+
+def database_names(settings: StackSettings) -> tuple[str, ...]:
+    """The names that our own server's certificate bears."""
+    return tuple(
+        name for host in (database_host(settings), *standby_hosts(settings)) for name in (host, f"{host}.cluster.local")
+    )
 
 
 def key_service_host(settings: StackSettings) -> str:
@@ -91,9 +109,13 @@ def _private(settings: StackSettings) -> list[Material]:
         case "openbao":
             members = [f"key-service-{n}.key-service-members.{names.KEYS}.svc" for n in range(settings.keys.replicas)]
             found.append(Material("tls-key-service", "certificate", (key_service_host(settings), *members)))
-            found.append(Material("key-service-secret", "given"))
         case "external":
-            found += [Material("tls-key-service-crt", "given"), Material("key-service-secret", "given")]
+            found.append(Material("tls-key-service-crt", "given"))
+    if settings.keys.kind != "local-keyring" and settings.keys.auth == "approle":
+        found.append(Material("key-service-secret", "given"))
+        found += [Material("key-service-operator-secret", "given")] if settings.keys.operator_role else []
+    if settings.files.kind == "s3":
+        found += [Material("files-access-key", "given"), Material("files-secret-key", "given")]
     return found
 
 
@@ -125,12 +147,38 @@ def make(stack: Stack, settings: StackSettings, have: Mapping[str, str], *, now:
         if material.kind != "given":
             made |= _make(material, settings, known | made, now=now)
     absent = [one.name for one in missing(stack, settings, known | made)]
-    needed_now = [name for name in absent if name != "key-service-secret"]  # comes when the key service is initialised
+    needed_now = [name for name in absent if name not in LATER or settings.keys.state == "ready"]
     if needed_now:
-        raise MaterialMissing(
-            f"only you can give {', '.join(needed_now)}", hint="put it in with `larets env init`, which asks for it"
-        )
+        hint = "put each in: `larets env give NAME --file FILE`"
+        hint += "; or `keys.state: empty` as long as the key service is new" if LATER & set(needed_now) else ""
+        raise MaterialMissing(f"only you can give {', '.join(needed_now)}", hint=hint)
     return made
+
+
+def public_key(settings: StackSettings, have: Mapping[str, str]) -> str:
+    """The key by which the other contour knows this one's log or witness, where it was made here; else empty.
+
+    A key service makes the log's key itself: `larets audit key` beside the vault tells its public half then.
+    """
+    from pii_vault.audit.note import log_key, witness_key  # noqa: PLC0415  an administrator's machine alone needs it
+
+    if settings.contour == "public" and (kept := have.get("witness-key")):
+        _, name, seed = kept.split()
+        private = Ed25519PrivateKey.from_private_bytes(bytes.fromhex(seed))
+        return str(witness_key(name, private.public_key().public_bytes_raw()))
+    if settings.contour == "private" and have.get("keyring"):
+        return str(log_key(f"{settings.hosts.vault}/audit", _keyring_public_key(have)))
+    return ""
+
+
+def _keyring_public_key(have: Mapping[str, str]) -> bytes:
+    from pii_vault.keys.local import LocalKeyring  # noqa: PLC0415  a rehearsal alone needs it
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "keyring.json"
+        path.touch(mode=0o600)
+        path.write_text(have["keyring"], "utf-8")
+        return LocalKeyring(path, have["keyring-passphrase"]).checkpoint_public_key()
 
 
 def renewable(settings: StackSettings, have: Mapping[str, str], *, now: datetime) -> list[str]:

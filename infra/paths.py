@@ -13,7 +13,7 @@ from infra.lib.labels import selector
 from infra.lib.names import APP, DATA, EDGE, KEYS, VAULT
 from infra.lib.settings import StackSettings
 
-INTERNET: Final = ("0.0.0.0/0", "::/0")
+INTERNET: Final = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 # Where clouds tell machines their credentials; no pod has any business there.
 METADATA: Final = {"0.0.0.0/0": ("169.254.0.0/16",), "::/0": ("fd00:ec2::254/128", "fe80::/10")}
 
@@ -59,7 +59,6 @@ def pods(namespace: str, name: str) -> Pods:
 
 
 DNS: Final = Pods("kube-system", (("k8s-app", "kube-dns"),))
-INTERNET_END: Final = Networks("internet", INTERNET)
 
 
 def edge_pods(settings: StackSettings) -> Pods:
@@ -94,10 +93,14 @@ def _edge(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:
     edge, (browser, service) = edge_pods(settings), edge_ports(settings)
     main = pods(VAULT, "vault") if settings.contour == "private" else pods(APP, "app")
     browser_port, service_port = _listeners(settings)
-    yield Path("internet → edge", INTERNET_END, edge, (browser,))
+    internet = Networks("internet", tuple(INTERNET[family] for family in settings.cluster.families))
+    yield Path("internet → edge", internet, edge, (browser,))
     yield Path("edge → browser listener", edge, main, (browser_port,))
     if peer is not None:
         yield Path("other contour → edge", Networks("other contour", peer.egress), edge, (service,))
+    if settings.edge.programs:
+        yield Path("programs → edge", Networks("programs", settings.edge.programs), edge, (service,))
+    if peer is not None or settings.edge.programs:
         yield Path("edge → service listener", edge, main, (service_port,))
     if settings.edge.kind == "gateway":
         control = Pods(settings.edge.gateway_namespace, ())
@@ -112,30 +115,42 @@ def _listeners(settings: StackSettings) -> tuple[int, int]:
 
 def _private(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:
     vault, worker, database = pods(VAULT, "vault"), pods(VAULT, "vault-worker"), _database_end(settings)
-    for source in (vault, worker, pods(VAULT, "migrate")):
+    command = pods(VAULT, "command")
+    for source in (vault, worker, command, pods(VAULT, "migrate")):
         yield Path(f"{source} → database", source, database, (settings.database.port,))
     if peer is not None:
         target = Networks("other contour's intake", _single(peer))
         yield Path("outbox, witness, erasure → application", worker, target, (peer.link_port,))
+        yield Path("a command → witness", command, target, (peer.link_port,))
     if settings.keys.kind == "openbao":
         keys = pods(KEYS, "key-service")
-        for source in (vault, worker):
+        for source in (vault, worker, command):
             yield Path(f"{source} → key service", source, keys, (names.BAO,))
         yield Path("key service, among its members", keys, keys, (names.BAO, names.BAO_RAFT))
     if settings.keys.kind == "external":
-        for source in (vault, worker):
+        for source in (vault, worker, command):
             target = Networks("key service", settings.keys.addresses)
             yield Path(f"{source} → key service", source, target, (settings.keys.port,))
-    for host in settings.relay:
-        yield Path(f"relay → {host.host}", worker, Networks(host.host, host.addresses), (host.port,))
+    yield from _outside(settings)
     if settings.telemetry.kind == "prometheus-operator":
         watcher = Pods(settings.telemetry.namespace, ((next(iter(selector("prometheus"))), "prometheus"),))
         yield Path("metrics → service listener", watcher, vault, (names.VAULT_SERVICE,))
 
 
+def _outside(settings: StackSettings) -> Iterator[Path]:
+    """Where the private contour's own processes call beyond it."""
+    vault, worker = pods(VAULT, "vault"), pods(VAULT, "vault-worker")
+    if settings.files.kind == "s3":
+        for source in (vault, worker):
+            target = Networks("bucket of files", settings.files.addresses)
+            yield Path(f"{source} → bucket of files", source, target, (settings.files.port,))
+    for host in settings.relay:
+        yield Path(f"relay → {host.host}", worker, Networks(host.host, host.addresses), (host.port,))
+
+
 def _public(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:
     app, worker, database = pods(APP, "app"), pods(APP, "app-worker"), _database_end(settings)
-    for source in (app, worker, pods(APP, "migrate")):
+    for source in (app, worker, pods(APP, "command"), pods(APP, "migrate")):
         yield Path(f"{source} → database", source, database, (settings.database.port,))
     if peer is not None:
         target = Networks("other contour's service listener", _single(peer))

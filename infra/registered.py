@@ -1,7 +1,7 @@
 """Runs a stack's program without an engine and yields everything it registers: for rendering, rules and tests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -12,6 +12,8 @@ from pulumi.runtime.proto import resource_pb2
 from infra.lib.names import PROJECT
 
 _SECRET: Final = "4dabf18193072939515e22adb298388d"  # noqa: S105  Pulumi's mark of a secret on the wire, public
+
+ROOT: Final = "pulumi:pulumi:Stack"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,12 @@ class _Recorder(mocks.MockMonitor):
         super().__init__(_NoCloud())
         self.seen: list[Registered] = []
 
+    def make_urn(self, parent: str, type_: str, name: str) -> str:
+        """The library's own takes the nearest parent alone."""
+        return urn_of(parent, type_, name)
+
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802  the engine's name
-        if request.type != "pulumi:pulumi:Stack":
+        if request.type != ROOT:
             raw = rpc.deserialize_properties(request.object)
             secret = {key for key, value in raw.items() if isinstance(value, dict) and _SECRET in value}
             inputs = {key: _clear(value) for key, value in raw.items()}
@@ -65,6 +71,13 @@ class _NoCloud(mocks.Mocks):
         raise NotImplementedError(f"the program calls {args.token}: rendering has no cloud to ask")
 
 
+def urn_of(parent: str, type_: str, name: str) -> str:
+    """As the engine builds it: the types of all parents but the stack, then the own one."""
+    chain = parent.split("::")[2] if parent else ROOT
+    above = "" if chain == ROOT else f"{chain}$"
+    return f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::{above}{type_}::{name}"
+
+
 def _clear(value: Any) -> Any:
     if isinstance(value, dict):
         if _SECRET in value:
@@ -77,15 +90,21 @@ def _clear(value: Any) -> Any:
     return value
 
 
-def run(program: Callable[[], None], *, stack: str) -> list[Registered]:
-    """Everything `program` registers, in the order of its addresses. Needs no engine, no plugin and no cluster."""
+def run(
+    program: Callable[[], None], *, stack: str, project: str = PROJECT, configuration: Mapping[str, str] | None = None
+) -> list[Registered]:
+    """Everything `program` registers, in the order of its addresses. Needs no engine, no plugin and no cluster.
+
+    `configuration` is what the engine would hand over, secrets in clear.
+    """
     recorder = _Recorder()
 
     async def main() -> None:
         # Inside the loop: the first resource is made here, and belongs to it.
         settings.SETTINGS.rpc_manager.clear()
         settings.SETTINGS.outputs.clear()
-        pulumi.runtime.set_mocks(_NoCloud(), project=PROJECT, stack=stack, preview=False, monitor=recorder)
+        pulumi.runtime.set_mocks(_NoCloud(), project=project, stack=stack, preview=False, monitor=recorder)
+        pulumi.runtime.set_all_config(dict(configuration or {}))
         await pulumi.runtime.stack.run_pulumi_func(program)
 
     with asyncio.Runner() as runner:

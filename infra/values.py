@@ -7,8 +7,10 @@ from typing import Protocol
 import pulumi
 
 from infra import pki
+from infra.material import LATER
 
 CONFIG: str = "larets"  # every value is called larets:<name> in the stack's configuration
+NOT_GIVEN: str = "not given yet"
 
 
 class Values(Protocol):
@@ -27,6 +29,8 @@ class ConfigValues:
         """Raises CertificateExpired before anything is deployed with it."""
         if name.endswith("-crt"):
             pki.check(self._config.require(name), name.removesuffix("-crt"), now=datetime.now(UTC))
+        if name in LATER:
+            return self._config.get_secret(name) or pulumi.Output.secret(NOT_GIVEN)
         return self._config.require_secret(name)
 
 

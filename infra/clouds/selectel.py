@@ -23,6 +23,7 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
     """Raises SettingsInvalid, VendorMissing."""
     given = asked(settings, *_NEEDED)
     sdk = VENDOR.sdk(vendor_folder)
+    own = sdk.Provider("selectel")
     name = f"{settings.environment}-{settings.contour}"
     cluster = sdk.MksClusterV1(
         name,
@@ -38,6 +39,7 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         enable_pod_security_policy=False,  # long gone from Kubernetes; Pod Security takes its place
         enable_autorepair=True,
         enable_patch_version_auto_upgrade=False,  # what is upgraded is planned
+        opts=pulumi.ResourceOptions(provider=own),
     )
     nodes = sdk.MksNodegroupV1(
         f"{name}-nodes",
@@ -50,9 +52,13 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         ram_mb=int(given.get("memory", "16")) * 1024,
         volume_gb=int(given.get("disk", "64")),
         volume_type=given.get("volume_type", f"fast.{given['zone']}"),
+        opts=pulumi.ResourceOptions(provider=own),
     )
     config = sdk.get_mks_kubeconfig_v1_output(
-        cluster_id=cluster.id, project_id=given["project_id"], region=given["region"]
+        cluster_id=cluster.id,
+        project_id=given["project_id"],
+        region=given["region"],
+        opts=pulumi.InvokeOutputOptions(provider=own),
     )
     return ClusterHandle(
         kubeconfig=pulumi.Output.secret(config.raw_config),

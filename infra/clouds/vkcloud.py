@@ -23,6 +23,7 @@ def vkcloud(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
     """Raises SettingsInvalid, VendorMissing."""
     given = asked(settings, *_NEEDED)
     sdk = VENDOR.sdk(vendor_folder)
+    own = sdk.Provider("vkcloud")
     name = f"{settings.environment}-{settings.contour}"
     cluster = sdk.KubernetesCluster(
         name,
@@ -34,6 +35,7 @@ def vkcloud(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         subnet_id=given["subnet_id"],
         availability_zone=given["zone"],
         floating_ip_enabled=False,
+        opts=pulumi.ResourceOptions(provider=own),
     )
     nodes = sdk.KubernetesNodeGroup(
         f"{name}-nodes",
@@ -42,6 +44,7 @@ def vkcloud(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         node_count=int(given.get("nodes", "3")),
         flavor_id=given["node_flavor"],
         autoscaling_enabled=False,
+        opts=pulumi.ResourceOptions(provider=own),
     )
     return ClusterHandle(
         kubeconfig=pulumi.Output.secret(cluster.k8s_config),

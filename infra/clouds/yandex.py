@@ -3,6 +3,8 @@
 from pathlib import Path
 from typing import Final
 
+import pulumi
+
 from infra.clouds.handle import ClusterHandle
 from infra.clouds.made import asked, kubeconfig
 from infra.clouds.vendor import Vendor
@@ -29,6 +31,7 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
     """Raises SettingsInvalid, VendorMissing."""
     given = asked(settings, *_NEEDED)
     sdk = VENDOR.sdk(vendor_folder)
+    own = sdk.Provider("yandex", folder_id=given["folder_id"], zone=given["zone"])
     name = f"{settings.environment}-{settings.contour}"
     cluster = sdk.KubernetesCluster(
         name,
@@ -45,6 +48,7 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
             "zonal": {"zone": given["zone"], "subnet_id": given["subnet_id"]},
             "master_logging": {"enabled": True, "audit_enabled": True, "folder_id": given["folder_id"]},
         },
+        opts=pulumi.ResourceOptions(provider=own),
     )
     nodes = sdk.KubernetesNodeGroup(
         f"{name}-nodes",
@@ -57,6 +61,7 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
             "boot_disk": {"type": "network-ssd", "size": int(given.get("disk", "64"))},
         },
         scale_policy={"fixed_scale": {"size": int(given.get("nodes", "3"))}},
+        opts=pulumi.ResourceOptions(provider=own),
     )
     master = cluster.master
     return ClusterHandle(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from infra.components import command
 from infra.components.migrations import waiting
 from infra.components.objects import Component, Manifest, Place, metadata
 from infra.components.secrets import SecretArgs
@@ -34,7 +35,9 @@ class App(Component):
     def __init__(self, args: AppArgs, place: Place, *, after: Sequence[Any] = ()) -> None:
         super().__init__("App", "app", place, after=after)
         self.add(_peer(args.link, labels("app", contour=place.contour, data_class="tokens")))
-        for workload in workloads(args):
+        both = workloads(args)
+        self.add(command.account(APP, place.contour, both[1]))
+        for workload in both:
             Workload(workload, place, after=after, parent=self)
         self.register_outputs({})
 

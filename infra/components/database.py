@@ -1,15 +1,17 @@
 """PostgreSQL of a contour: a CloudNativePG cluster, or one plain pod where a rehearsal has no operator."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from infra.components.objects import Component, Manifest, Place, metadata
 from infra.components.secrets import SecretArgs
 from infra.lib import postgres
+from infra.lib.demand import mebibytes, millicores
 from infra.lib.labels import labels, selector
 from infra.lib.names import DATA, POSTGRES, DataClass
 from infra.lib.parts import WorkloadSize
 from infra.lib.pods import RUN, Container, Mount, Pod, Probe, temporary
+from infra.lib.postgres_sizing import MIB, STANDBY, sized
 
 _DATA = "/var/lib/postgresql/data"
 
@@ -90,20 +92,32 @@ def cluster(args: DatabaseArgs, own: dict[str, str]) -> Manifest:
             },
             "managed": {"roles": [runtime]},
             "postgresql": {
-                "parameters": postgres.PARAMETERS,
+                "parameters": parameters(args) | STANDBY,
                 "pg_hba": ["hostnossl all all all reject", "hostssl all all all scram-sha-256"],
             },
         },
     }
 
 
+def parameters(args: DatabaseArgs) -> dict[str, str]:
+    """The server's own settings, sized to what its pod may have."""
+    cores = max(1, millicores(args.cpu) // 1000)
+    return postgres.PARAMETERS | sized(mebibytes(args.memory) * MIB, cores)
+
+
 def _storage(args: DatabaseArgs) -> dict[str, Any]:
     return {"size": args.storage} | ({"storageClass": args.storage_class} if args.storage_class else {})
 
 
+# A pod that was deleted by force may run on beside its successor, and PostgreSQL, whose own lock is a process id, does
+# not see over the walls of a pod: two servers on one folder lose what either commits. The server holds this for life.
+_ALONE: Final = ("flock", "--exclusive", "--no-fork", "--timeout", "90", f"{_DATA}/server.lock")
+
+
 def stateful_set(args: DatabaseArgs, own: dict[str, str]) -> Manifest:
     """One pod of an image that starts as the official one does (POSTGRES_PASSWORD_FILE, PGDATA, arguments)."""
-    settings = postgres.PARAMETERS | {
+    settings = parameters(args) | {
+        "max_parallel_maintenance_workers": "0",  # their common memory would be more than a pod's /dev/shm
         "ssl": "on",
         "ssl_min_protocol_version": "TLSv1.3",
         "ssl_cert_file": f"{RUN}/tls/tls.crt",
@@ -115,7 +129,7 @@ def stateful_set(args: DatabaseArgs, own: dict[str, str]) -> Manifest:
     container = Container(
         "postgres",
         args.image,
-        ("docker-entrypoint.sh", "postgres", *arguments),
+        (*_ALONE, "docker-entrypoint.sh", "postgres", *arguments),
         size,
         env={"POSTGRES_PASSWORD_FILE": f"{RUN}/superuser/password", "PGDATA": f"{_DATA}/main"},
         ports={"postgres": POSTGRES},

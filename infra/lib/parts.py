@@ -2,12 +2,14 @@
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 _HOST = re.compile(r"(?=.{4,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 _SIZE = re.compile(r"[1-9][0-9]{0,4}(Mi|Gi|Ti)")
+_PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _CPU = re.compile(r"[1-9][0-9]{0,4}m|[1-9][0-9]?")
 
 
@@ -91,10 +93,29 @@ class Cluster(Part):
     )
     load_balancer_class: str = ""
     pod_networks: tuple[Network, ...] = Field((), description="of this cluster's pods: whence the edge calls the vault")
+    families: tuple[Literal["ipv4", "ipv6"], ...] = Field(
+        ("ipv4", "ipv6"),
+        min_length=1,
+        description="of the pods' addresses; leave out what the cluster has not: some plug-ins take no rule of it",
+    )
     egress_addresses: tuple[Network, ...] = ()
     api_server: tuple[Network, ...] = ()
     api_server_port: Port = 6443
     cloud: dict[str, str] = Field(default_factory=dict, description="what the cloud's adapter asks for, docs/clouds.md")
+
+
+class SealedBy(Part):
+    """The key of a transit engine (Vault, OpenBao, Stronghold) that seals this contour's passphrase."""
+
+    url: Annotated[str, _matching(re.compile(r"https://[a-z0-9.-]+(:\d{1,5})?"), "https://host:port, without a path")]
+    ca: str = Field("", description="file of the authority that signed its certificate; empty: the system's")
+    mount: Annotated[str, _matching(_PLACE, "the name of a mount")] = Field(
+        "larets-state", description="never the vault's own, whose policy decrypts by every key of it"
+    )
+    key: Annotated[str, _matching(_PLACE, "the name of a key, which is of this contour alone")]
+    role: str = Field(min_length=1, description="role id by which this contour's administrator signs in (AppRole)")
+    secret_id_file: Annotated[str, _matching(re.compile(r".*[/.].*"), "the path of a file, such as ./secret-id")]
+    namespace: str = Field("", description="of the key service, where it has several")
 
 
 class State(Part):
@@ -103,6 +124,7 @@ class State(Part):
     backend: Annotated[
         str, _matching(re.compile(r"(file|s3|gs|azblob)://.+"), "file:///folder or s3://bucket; own to this contour")
     ]
+    sealed_by: SealedBy | None = Field(None, description="a key service for the passphrase; none: it is in a file")
 
 
 class Images(Part):
@@ -123,6 +145,9 @@ class Edge(Part):
     gateway_namespace: ObjectName = "envoy-gateway-system"
     service: Literal["LoadBalancer", "ClusterIP"] = "LoadBalancer"
     addresses: tuple[Address, ...] = Field(default=(), description="where the internet and the other contour reach it")
+    programs: tuple[Network, ...] = Field(
+        (), description="private contour: whence its programs call the service listener with their certificates"
+    )
 
 
 class Database(Part):
@@ -138,6 +163,9 @@ class Database(Part):
     addresses: tuple[Network, ...] = ()
     port: Port = 5432
     operator_namespace: ObjectName = "cnpg-system"
+    standbys: tuple[Host, ...] = Field(
+        (), description="hot standbys of an external database that may answer reads of the vault, within `addresses`"
+    )
 
 
 class Keys(Part):
@@ -150,9 +178,32 @@ class Keys(Part):
     addresses: tuple[Network, ...] = ()
     port: Port = 8200
     mount: str = "larets"
-    role: str = Field("larets-vault", description="role id by which the vault signs in (AppRole)")
+    auth: Literal["approle", "kubernetes"] = Field("approle", description="how pods sign in; kubernetes: external only")
+    auth_mount: str = Field("", description="where the sign-in is mounted; empty: under its own name")
+    namespace: str = Field("", description="of the key service, where it has several")
+    fingerprint: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = Field(
+        "", description="SHA-256 of its certificate: then no other one is believed, whoever signed it"
+    )
+    role: str = Field("larets-vault", description="by which the vault signs in: a role id (AppRole), or a role's name")
+    operator_role: str = Field("", description="by which commands sign in that rotate and trim; empty: the vault's own")
+    state: Literal["ready", "empty"] = Field(
+        "ready", description="empty: the vault is not started yet, since the key service has no keys for it"
+    )
     seal: Literal["shamir", "pkcs11", "transit"] = "shamir"
     local_keyring: Literal["refused", "accepted"] = "refused"
+
+
+class Files(Part):
+    """Recordings and documents: none, a volume that all pods share, or a bucket in this contour. Always encrypted."""
+
+    kind: Literal["off", "volume", "s3"] = "off"
+    storage: Size = "100Gi"
+    host: Host | Literal[""] = ""
+    addresses: tuple[Network, ...] = ()
+    port: Port = 443
+    region: str = "ru-1"
+    bucket: str = ""
+    prefix: str = ""
 
 
 class Certificates(Part):
@@ -182,11 +233,19 @@ class Telemetry(Part):
 
 
 class RelayHost(Part):
-    """A host the relay may call. Network policies know addresses only, so both are written down."""
+    """A host the relay may call: a partner's, or a mail server inside. Network policies know addresses only, so both
+    are written down; private addresses are called because they stand here, and no others.
+    """
 
     host: Host
     addresses: tuple[Network, ...] = Field(min_length=1)
     port: Port = 443
+
+
+def private_networks(hosts: Iterable[RelayHost]) -> tuple[str, ...]:
+    """Those of the relay's hosts that stand inside: the vault itself refuses every other private address."""
+    found = {network for host in hosts for network in host.addresses if not ipaddress.ip_network(network).is_global}
+    return tuple(sorted(found))
 
 
 class Peer(Part):

@@ -13,13 +13,17 @@ RUN: Final = "/run/larets"
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """A folder of a pod: of a Secret, a ConfigMap, a claim, or empty. `items` renames keys to file names."""
+    """A folder of a pod: of a Secret, a ConfigMap, a claim, or empty. `items` renames keys to file names.
+
+    `audience`: the file `token` by which the pod signs in there, and nowhere else; the kubelet renews it.
+    """
 
     name: str
     path: str
     secret: str = ""
     config: str = ""
     claim: str = ""
+    audience: str = ""
     items: Mapping[str, str] = field(default_factory=dict)
     size: str = "64Mi"
 
@@ -31,10 +35,14 @@ class Mount:
             return {"name": self.name, "configMap": {"name": self.config, "defaultMode": _READ_ONLY} | items}
         if self.claim:
             return {"name": self.name, "persistentVolumeClaim": {"claimName": self.claim}}
+        if self.audience:
+            token = {"path": "token", "audience": self.audience, "expirationSeconds": 3600}
+            source = [{"serviceAccountToken": token}]
+            return {"name": self.name, "projected": {"sources": source, "defaultMode": _READ_ONLY}}
         return {"name": self.name, "emptyDir": {"sizeLimit": self.size}}
 
     def mount(self) -> dict[str, Any]:
-        changing = not (self.secret or self.config)
+        changing = not (self.secret or self.config or self.audience)
         return {"name": self.name, "mountPath": self.path, "readOnly": not changing}
 
 

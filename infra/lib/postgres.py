@@ -5,7 +5,7 @@ from typing import Final
 # A failed statement's message quotes the value it failed on, so errors stay out of the server's log ("log" ranks above
 # "error" there): the client gets them and names the class of the fault.
 PARAMETERS: Final[dict[str, str]] = {
-    "max_connections": "120",
+    "max_connections": "120",  # a standby takes no fewer than its primary, or does not start
     "password_encryption": "scram-sha-256",
     "jit": "off",
     "log_min_messages": "log",

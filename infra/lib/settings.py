@@ -4,6 +4,7 @@
 secret has a place in this file; what looks like a secret is refused.
 """
 
+import posixpath
 import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -43,6 +44,7 @@ class StackSettings(parts.Part):
     edge: parts.Edge = parts.Edge()
     database: parts.Database = parts.Database()
     keys: parts.Keys = parts.Keys()
+    files: parts.Files = parts.Files()
     certificates: parts.Certificates = parts.Certificates()
     secrets: parts.Secrets = parts.Secrets()
     telemetry: parts.Telemetry = parts.Telemetry()
@@ -68,7 +70,7 @@ class StackSettings(parts.Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for check in (_images, _cluster, _hosts, _choices, _weakenings):
+        for check in (_images, _cluster, _hosts, _choices, _private_parts, _weakenings):
             check(self)
         return self
 
@@ -125,6 +127,8 @@ def _choices(settings: StackSettings) -> None:
     database, keys = settings.database, settings.keys
     if database.kind == "external" and not (database.host and database.addresses):
         _refuse("database.host", "an external database needs host and addresses")
+    if database.standbys and not (database.kind == "external" and settings.contour == "private"):
+        _refuse("database.standbys", "are named for an external database of the private contour; leave it out here")
     if settings.contour == "private" and keys.kind == "external" and not (keys.host and keys.addresses):
         _refuse("keys.host", "an external key service needs host and addresses")
     if database.kind == "cloudnative-pg" and not settings.cluster.api_server:
@@ -133,8 +137,6 @@ def _choices(settings: StackSettings) -> None:
         )
     if settings.secrets.kind == "external-secrets" and not settings.secrets.store:
         _refuse("secrets.store", "External Secrets needs the name of a ClusterSecretStore")
-    if settings.contour == "public" and settings.relay:
-        _refuse("relay", "the relay stands in the private contour; leave it out here")
     for name, size in (("web", settings.sizes.web), ("worker", settings.sizes.worker), ("edge", settings.sizes.edge)):
         if size.max_replicas < size.replicas:
             _refuse(f"sizes.{name}.max_replicas", f"allowed: {size.replicas} (sizes.{name}.replicas) or more")
@@ -142,6 +144,28 @@ def _choices(settings: StackSettings) -> None:
     if over:
         allowed = f"{demand.PODS} pods, {demand.CPU} processors, {demand.MEMORY} at their largest"
         _refuse("sizes", f"more {over} than the namespace's quota; allowed: {allowed}")
+
+
+def _private_parts(settings: StackSettings) -> None:
+    """What the private contour alone has, and how it may be had."""
+    keys, files = settings.keys, settings.files
+    if settings.contour == "public" and settings.relay:
+        _refuse("relay", "the relay stands in the private contour; leave it out here")
+    if settings.contour == "public" and settings.edge.programs:
+        _refuse("edge.programs", "programs call the private contour; leave it out here")
+    if settings.contour == "public" and files.kind != "off":
+        _refuse("files.kind", "files stand in the private contour; allowed here: off")
+    if files.kind == "s3" and not (files.host and files.addresses and files.bucket):
+        _refuse("files.host", "a bucket needs host, addresses and bucket")
+    if keys.kind == "openbao" and keys.auth == "kubernetes":
+        _refuse("keys.auth", "our own OpenBao may not ask the API server who a pod is; allowed here: approle")
+    deployed = settings.contour == "private" and settings.cluster.kubeconfig and not settings.rehearsed
+    if deployed and not settings.cluster.pod_networks:
+        _refuse(
+            "cluster.pod_networks",
+            "must be given: without it every visitor counts as the edge, and one who guesses passwords stops them all; "
+            "allowed: networks of this cluster's pods, such as 10.244.0.0/16",
+        )
 
 
 def _weakenings(settings: StackSettings) -> None:
@@ -190,7 +214,7 @@ def parse_settings(document: Located, *, folder: Path = Path()) -> StackSettings
 
 
 def _misplaced_secrets(document: Located) -> Iterable[tuple[Where, str]]:
-    known = {("secrets",), ("keys", "local_keyring")}
+    known = {("secrets",), ("keys", "local_keyring"), ("state", "sealed_by", "secret_id_file")}
     for where, value in document.leaves():
         name = ".".join(map(str, where))
         if where[:1] not in known and where not in known and any(_SECRET_NAMES.search(str(part)) for part in where):
@@ -218,13 +242,29 @@ def _sentence(kind: str, message: str) -> str:
 
 
 def refuse_shared_state(settings: Sequence[StackSettings]) -> None:
-    """Raises SharedState: two contours or environments name one backend."""
-    taken: dict[str, str] = {}
+    """Raises SharedState: two contours or environments name one backend, one key that seals, or one sign-in to it."""
+    taken: dict[tuple[str, ...], str] = {}
     for one in settings:
         name = f"{one.environment}/{one.contour}"
-        other = taken.setdefault(one.state.backend.rstrip("/"), name)
-        if other != name:
-            raise SharedState(f"{other} and {name} keep their state in one place: give each a backend of its own")
+        for told, *own in _own(one):
+            other = taken.setdefault((told, *own), name)
+            if other != name:
+                raise SharedState(f"{other} and {name} {told}")
+
+
+def _own(settings: StackSettings) -> Iterable[tuple[str, ...]]:
+    """What a contour shares with nobody, after what is told of two that do."""
+    yield "keep their state in one place: give each a backend of its own", _address(settings.state.backend)
+    by = settings.state.sealed_by
+    if by:
+        yield "seal their passphrases by one key: give each a key of its own", by.url, by.namespace, by.mount, by.key
+        yield "sign in to the key service as one: give each a role of its own", by.url, by.namespace, by.role
+
+
+def _address(backend: str) -> str:
+    """One spelling for one place: no query, no detour by `..`."""
+    scheme, _, rest = backend.partition("://")
+    return f"{scheme}://{posixpath.normpath(rest.partition('?')[0])}"
 
 
 def settings_of(content: dict[str, Any]) -> StackSettings:

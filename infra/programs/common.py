@@ -21,7 +21,7 @@ from infra.errors import SettingsInvalid
 from infra.lib import names, postgres
 from infra.lib.names import DATA, EDGE, DataClass
 from infra.lib.settings import StackSettings
-from infra.material import database_host
+from infra.material import database_host, database_names, standby_hosts
 from infra.paths import paths
 from infra.values import Values
 
@@ -85,8 +85,7 @@ def add_certificates(
     seen = (hosts.vault, hosts.console, hosts.hooks) if settings.contour == "private" else (hosts.crm,)
     found.append(CertificateArgs("tls-edge", EDGE, kind, seen, issuer=settings.certificates.edge_issuer))
     if settings.database.kind != "external":
-        host = database_host(settings)
-        found.append(CertificateArgs("tls-database", DATA, kind, (host, f"{host}.cluster.local")))
+        found.append(CertificateArgs("tls-database", DATA, kind, database_names(settings)))
     return CertificateSet(
         tuple(found),
         place,
@@ -114,6 +113,9 @@ def _database_secrets(settings: StackSettings) -> tuple[SecretArgs, ...]:
     address = partial(postgres.url, host=database_host(settings), port=settings.database.port)
     prefix = "larets_vault" if settings.contour == "private" else "larets_app"
     own = {f"{prefix}_database_url": address(runtime, "database-runtime", database=name)}
+    if standbys := standby_hosts(settings):
+        reading = partial(postgres.url, runtime, "database-runtime", port=settings.database.port, database=name)
+        own[f"{prefix}_replica_urls"] = " ".join(reading(host=host) for host in standbys)
     migrating = {"owner_url": address(owner, "database-owner", database=name)}
     if settings.database.kind == "statefulset":
         migrating |= {
@@ -147,7 +149,7 @@ def add_database(settings: StackSettings, place: Place, *, after: list[pulumi.Re
 
 
 def add_edge(settings: StackSettings, peer: Facts | None, place: Place, *, after: list[pulumi.Resource]) -> Edge:
-    return Edge(_edge_args(settings, link_open=peer is not None), place, after=after)
+    return Edge(_edge_args(settings, link_open=peer is not None or bool(settings.edge.programs)), place, after=after)
 
 
 def _edge_args(settings: StackSettings, *, link_open: bool) -> EdgeArgs:

@@ -2,12 +2,15 @@
 
 import pulumi
 
-from infra.components import vault
+from infra.components import vault_pod
 from infra.components.certificates import CertificateArgs
 from infra.components.key_service import KeyService, KeyServiceArgs
 from infra.components.telemetry import Telemetry, TelemetryArgs
-from infra.components.vault import Vault, VaultArgs
+from infra.components.vault import Vault
+from infra.components.vault_pod import VaultArgs
+from infra.contract import Facts
 from infra.lib.names import KEYS, VAULT, service_host
+from infra.lib.parts import private_networks
 from infra.lib.settings import StackSettings
 from infra.link import link_of
 from infra.material import key_service_host, needed
@@ -27,23 +30,9 @@ def build(settings: StackSettings, values: Values) -> None:
     """Raises ContractChanged, ContractInvalid, CertificateExpired: before anything is registered."""
     peer = peer_of(settings)
     place = open_place(settings)
-    link = link_of("private", peer)
-    args = VaultArgs(
-        image=settings.images.larets,
-        stage=settings.stage,
-        hosts=settings.hosts,
-        keys=settings.keys,
-        key_service_host=key_service_host(settings),
-        link=link,
-        web=settings.sizes.web,
-        worker=settings.sizes.worker,
-        storage_class=settings.cluster.storage_class,
-        shared_storage_class=settings.cluster.shared_storage_class,
-        pod_networks=settings.cluster.pod_networks,
-        generation=settings.secrets.generation,
-    )
+    args = vault_args(settings, peer)
     network = add_network(settings, peer, place)
-    secrets = add_secrets(settings, vault.secrets(args), values, place)
+    secrets = add_secrets(settings, vault_pod.secrets(args), values, place)
     certificates = add_certificates(settings, _certificates(settings), values, place)
     first: list[pulumi.Resource] = [network, secrets, certificates]
     if settings.keys.kind == "openbao":
@@ -54,8 +43,27 @@ def build(settings: StackSettings, values: Values) -> None:
     if settings.telemetry.kind == "prometheus-operator":
         watched = service_host("vault", VAULT)
         Telemetry(TelemetryArgs(settings.telemetry.namespace, watched), place, after=first)
-    pulumi.export("link", "open" if link.open else "closed")
+    pulumi.export("link", "open" if args.link.open else "closed")
     pulumi.export("origins", {name: f"https://{host}" for name, host in settings.hosts.model_dump().items()})
+
+
+def vault_args(settings: StackSettings, peer: Facts | None) -> VaultArgs:
+    return VaultArgs(
+        image=settings.images.larets,
+        stage=settings.stage,
+        hosts=settings.hosts,
+        keys=settings.keys,
+        key_service_host=key_service_host(settings),
+        link=link_of("private", peer),
+        web=settings.sizes.web,
+        worker=settings.sizes.worker,
+        storage_class=settings.cluster.storage_class,
+        shared_storage_class=settings.cluster.shared_storage_class,
+        pod_networks=settings.cluster.pod_networks,
+        files=settings.files,
+        relay_networks=private_networks(settings.relay),
+        generation=settings.secrets.generation,
+    )
 
 
 def _certificates(settings: StackSettings) -> tuple[CertificateArgs, ...]:

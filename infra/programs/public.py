@@ -5,6 +5,7 @@ import pulumi
 from infra.components import app
 from infra.components.app import App, AppArgs
 from infra.components.certificates import CertificateArgs
+from infra.contract import Facts
 from infra.lib.names import APP
 from infra.lib.settings import StackSettings
 from infra.link import link_of
@@ -25,16 +26,7 @@ def build(settings: StackSettings, values: Values) -> None:
     """Raises ContractChanged, ContractInvalid, CertificateExpired: before anything is registered."""
     peer = peer_of(settings)
     place = open_place(settings)
-    link = link_of("public", peer)
-    args = AppArgs(
-        image=settings.images.larets,
-        stage=settings.stage,
-        hosts=settings.hosts,
-        link=link,
-        web=settings.sizes.web,
-        worker=settings.sizes.worker,
-        generation=settings.secrets.generation,
-    )
+    args = app_args(settings, peer)
     network = add_network(settings, peer, place)
     secrets = add_secrets(settings, app.secrets(), values, place)
     certificates = add_certificates(settings, _certificates(settings), values, place)
@@ -42,8 +34,20 @@ def build(settings: StackSettings, values: Values) -> None:
     migrations = add_database(settings, place, after=first)
     application = App(args, place, after=[*first, migrations])
     add_edge(settings, peer, place, after=[*first, application])
-    pulumi.export("link", "open" if link.open else "closed")
+    pulumi.export("link", "open" if args.link.open else "closed")
     pulumi.export("origins", {"crm": f"https://{settings.hosts.crm}"})
+
+
+def app_args(settings: StackSettings, peer: Facts | None) -> AppArgs:
+    return AppArgs(
+        image=settings.images.larets,
+        stage=settings.stage,
+        hosts=settings.hosts,
+        link=link_of("public", peer),
+        web=settings.sizes.web,
+        worker=settings.sizes.worker,
+        generation=settings.secrets.generation,
+    )
 
 
 def _certificates(settings: StackSettings) -> tuple[CertificateArgs, ...]:

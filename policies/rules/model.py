@@ -1,6 +1,6 @@
 """What a rule looks at and what it answers. A value that is not known yet is neither good nor bad: it is unknown."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Final
@@ -94,11 +94,44 @@ def each(value: Any) -> Iterator[Any]:
 
 
 def must(resource: Resource, value: Any, ok: bool, reason: str) -> Iterator[Breach]:  # noqa: FBT001  the verdict
-    """Nothing when `ok`; unknown when the value is."""
+    """Nothing when `ok` and all of the value is known; unknown when it is not, whole or in part.
+
+    A value of which enough is known to fail still fails.
+    """
     if isinstance(value, Unknown):
         yield Breach(str(resource), Outcome.UNKNOWN, reason)
     elif not ok:
         yield Breach(str(resource), Outcome.FAIL, reason)
+    elif holds_unknown(value):
+        yield Breach(str(resource), Outcome.UNKNOWN, reason)
+
+
+def same(value: Any, other: Any) -> bool | Unknown:
+    return UNKNOWN if isinstance(value, Unknown) or isinstance(other, Unknown) else bool(value == other)
+
+
+def all_of(verdicts: Iterable[bool | Unknown]) -> bool | Unknown:
+    """False as soon as one is; else unknown as soon as one is."""
+    found = list(verdicts)
+    return False if False in found else UNKNOWN if UNKNOWN in found else True
+
+
+def any_of(verdicts: Iterable[bool | Unknown]) -> bool | Unknown:
+    found = list(verdicts)
+    return True if True in found else UNKNOWN if UNKNOWN in found else False
+
+
+def none_of(verdicts: Iterable[bool | Unknown]) -> bool | Unknown:
+    found = any_of(verdicts)
+    return found if isinstance(found, Unknown) else not found
+
+
+def holds_unknown(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(holds_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(holds_unknown(item) for item in value)
+    return isinstance(value, Unknown)
 
 
 _TEMPLATES: Final = {

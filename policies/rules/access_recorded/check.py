@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from policies.rules.model import Breach, Facts, Resource, each, get, must
+from policies.rules.model import UNKNOWN, Breach, Facts, Resource, each, get, must
 
 CLOSED: Final = frozenset({"secrets", "serviceaccounts/token", "tokenreviews"})
 
@@ -27,4 +27,6 @@ def _level_of_secrets(rules: Sequence[Any]) -> Any:
         kinds = {kind for group in each(get(rule, "resources")) for kind in each(get(group, "resources"))}
         if not kinds or not CLOSED.isdisjoint(kinds):
             return get(rule, "level")
+        if UNKNOWN in kinds:
+            return UNKNOWN
     return None

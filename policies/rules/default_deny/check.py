@@ -2,20 +2,40 @@
 
 from collections.abc import Iterator, Sequence
 
-from policies.rules.model import Breach, Facts, Resource, each, get, must
+from policies.rules.model import (
+    UNKNOWN,
+    Breach,
+    Facts,
+    Resource,
+    Unknown,
+    all_of,
+    any_of,
+    each,
+    get,
+    must,
+    none_of,
+    same,
+)
 
 
 def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
     if not facts.whole:
         return
-    closed = {resource.namespace for resource in resources if resource.kind == "NetworkPolicy" and _denies(resource)}
+    closing = [
+        (get(resource.object, "metadata", "namespace"), _denies(resource))
+        for resource in resources
+        if resource.kind == "NetworkPolicy"
+    ]
     for resource in resources:
         if resource.kind == "Namespace":
             name = get(resource.object, "metadata", "name")
-            yield from must(resource, name, name in closed, "no policy denies by default in this namespace")
+            closed = any_of(all_of((same(place, name), denies)) for place, denies in closing)
+            yield from must(resource, closed, closed is True, "no policy denies by default in this namespace")
 
 
-def _denies(policy: Resource) -> bool:
+def _denies(policy: Resource) -> bool | Unknown:
     spec = get(policy.object, "spec")
-    both = set(each(get(spec, "policyTypes"))) == {"Ingress", "Egress"}
-    return both and not any(get(spec, part) for part in ("podSelector", "ingress", "egress"))
+    types = list(each(get(spec, "policyTypes")))
+    both = UNKNOWN if UNKNOWN in types else set(types) == {"Ingress", "Egress"}
+    parts = [get(spec, part) for part in ("podSelector", "ingress", "egress")]
+    return all_of((both, none_of(part if isinstance(part, Unknown) else bool(part) for part in parts)))

@@ -1,9 +1,9 @@
 """Port 53 leads to kube-dns by its labels, never to addresses or to everybody."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from policies.rules.model import Breach, Facts, Resource, each, get, must
+from policies.rules.model import Breach, Facts, Resource, Unknown, all_of, any_of, each, get, must, none_of, same
 
 DNS: Final = 53
 
@@ -14,13 +14,13 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
         if resource.kind != "NetworkPolicy":
             continue
         for rule in each(get(resource.object, "spec", "egress")):
-            if any(get(port, "port") == DNS for port in each(get(rule, "ports"))):
-                ends = list(each(get(rule, "to")))
-                good = bool(ends) and all(_is_dns(end) for end in ends)
-                yield from must(resource, None, good, "port 53 leads elsewhere than to kube-dns of kube-system")
+            other = none_of(same(get(port, "port"), DNS) for port in each(get(rule, "ports")))
+            named = all_of([_is_dns(end) for end in each(get(rule, "to"))] or [False])
+            good = any_of((other, named))
+            yield from must(resource, good, good is True, "port 53 leads elsewhere than to kube-dns of kube-system")
 
 
-def _is_dns(end: object) -> bool:
+def _is_dns(end: Any) -> bool | Unknown:
     space = get(end, "namespaceSelector", "matchLabels", "kubernetes.io/metadata.name")
     app = get(end, "podSelector", "matchLabels", "k8s-app")
-    return (space, app) == ("kube-system", "kube-dns")
+    return all_of((same(space, "kube-system"), same(app, "kube-dns")))

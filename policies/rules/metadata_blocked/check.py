@@ -2,9 +2,9 @@
 
 import ipaddress
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Any, Final
 
-from policies.rules.model import UNKNOWN, Breach, Facts, Outcome, Resource, each, get
+from policies.rules.model import UNKNOWN, Breach, Facts, Resource, Unknown, all_of, any_of, each, get, must, none_of
 
 METADATA: Final = ("169.254.169.254", "fd00:ec2::254")
 
@@ -16,17 +16,19 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
             continue
         for part, end in (("egress", "to"), ("ingress", "from")):
             for rule in each(get(resource.object, "spec", part)):
-                if part == "egress" and rule is not UNKNOWN and not get(rule, "to"):
-                    yield Breach(str(resource), Outcome.FAIL, "a rule leads everywhere, the metadata address included")
-                for peer in each(get(rule, end)):
+                ends = get(rule, end)
+                if part == "egress":
+                    yield from must(resource, None, bool(ends), "a rule leads everywhere, also to the metadata address")
+                for peer in each(ends):
                     block = get(peer, "ipBlock")
-                    if block is UNKNOWN:
-                        yield Breach(str(resource), Outcome.UNKNOWN, "addresses are not known yet")
-                    elif block is not None and any(_lets_through(block, address) for address in METADATA):
-                        yield Breach(str(resource), Outcome.FAIL, "a block of addresses holds the metadata address")
+                    good = block is None or all_of(_keeps_out(block, address) for address in METADATA)
+                    yield from must(resource, good, good is True, "a block of addresses holds the metadata address")
 
 
-def _lets_through(block: dict[str, object], address: str) -> bool:
-    where = ipaddress.ip_address(address)
-    excepted = [ipaddress.ip_network(str(network)) for network in each(block.get("except"))]
-    return where in ipaddress.ip_network(str(block["cidr"])) and not any(where in network for network in excepted)
+def _keeps_out(block: Any, address: str) -> bool | Unknown:
+    excepted = (_holds(network, address) for network in each(get(block, "except")))
+    return any_of((none_of([_holds(get(block, "cidr"), address)]), *excepted))
+
+
+def _holds(network: Any, address: str) -> bool | Unknown:
+    return UNKNOWN if isinstance(network, Unknown) else ipaddress.ip_address(address) in ipaddress.ip_network(network)

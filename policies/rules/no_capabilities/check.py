@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from policies.rules.model import Breach, Facts, Resource, containers, each, get, must
+from policies.rules.model import Breach, Facts, Resource, any_of, containers, each, get, must, same
 
 
 def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
@@ -11,7 +11,6 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
         for name, container, _ in containers(resource):
             held = get(container, "securityContext", "capabilities")
             dropped, added = get(held, "drop"), get(held, "add")
-            yield from must(
-                resource, dropped, "ALL" in list(each(dropped)), f"container {name}: capabilities are not dropped"
-            )
+            all_ = any_of(same(one, "ALL") for one in each(dropped))
+            yield from must(resource, all_, all_ is True, f"container {name}: capabilities are not dropped")
             yield from must(resource, added, not added, f"container {name}: it adds capabilities")

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from policies.rules.model import Breach, Facts, Resource, containers, each, get, must
+from policies.rules.model import Breach, Facts, Resource, Unknown, containers, each, get, must
 
 NAME: Final = re.compile(r"(?i)(password|passwd|passphrase|secret|token|credential|private_?key|api_?key)")
 VALUE: Final = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY|://[^/\s:@]+:[^/\s@]+@|\bhvs\.")
@@ -18,15 +18,17 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
         yield from must(resource, None, not resource.sealed, f"a secret stands in {', '.join(sorted(resource.sealed))}")
         for name, container, _ in containers(resource):
             for entry in each(get(container, "env")):
-                value, called = get(entry, "value"), str(get(entry, "name"))
-                good = not (value and (_named(called, str(value)) or VALUE.search(str(value))))
-                yield from must(resource, value, good, f"container {name}: {called} holds a secret")
+                value, called = get(entry, "value"), get(entry, "name")
+                good = not (value and (_named(str(called), str(value)) or VALUE.search(str(value))))
+                seen = value if isinstance(value, Unknown) else [called, value]
+                yield from must(resource, seen, good, f"container {name}: {called} holds a secret")
                 mounted = get(entry, "valueFrom", "secretKeyRef")
                 reason = f"container {name}: {called} is a secret in the environment; mount it as a file"
                 yield from must(resource, mounted, mounted is None, reason)
         if resource.kind == "ConfigMap":
             texts = get(resource.object, "data")
-            for key, text in texts.items() if isinstance(texts, dict) else ():
+            known = texts if isinstance(texts, dict) else {"?": texts}
+            for key, text in known.items():
                 yield from must(resource, text, not VALUE.search(str(text)), f"key {key} holds a secret")
 
 

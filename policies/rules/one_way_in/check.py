@@ -18,6 +18,7 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
         yield from must(resource, added, not added, "it takes external addresses")
         if kind == "LoadBalancer":
             outside.append(resource)
-            yield from must(resource, None, resource.namespace == "edge", "a LoadBalancer outside namespace edge")
+            place = get(resource.object, "metadata", "namespace")
+            yield from must(resource, place, place == "edge", "a LoadBalancer outside namespace edge")
     for resource in outside[1:]:
         yield Breach(str(resource), Outcome.FAIL, "a second LoadBalancer: there is one way in")

@@ -26,5 +26,6 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
                 good = not CLEAR.match(str(value))
                 yield from must(resource, value, good, f"container {name}: {get(entry, 'name')} is an address in clear")
         texts = get(resource.object, "data") if resource.kind == "ConfigMap" else None
-        for key, text in texts.items() if isinstance(texts, dict) else ():
+        known = texts if isinstance(texts, dict) else {"?": texts}
+        for key, text in known.items():
             yield from must(resource, text, not OFF.search(str(text)), f"key {key} turns TLS off")
