@@ -8,7 +8,8 @@ from typing import Any
 
 from scripts.env.engine import Engine, Step
 from scripts.env.environment import Environment
-from scripts.env.errors import EnvProblem, ForeignStep, PlanChanged
+from scripts.env.errors import Blocked, ForeignStep, PlanChanged
+from scripts.env.glance import glance
 from scripts.env.journal import Journal
 from scripts.env.live import manifest_of
 from scripts.env.notary import Notary, Registration
@@ -24,13 +25,14 @@ def apply_plan(environment: Environment, approved: Plan, *, quiet: bool = False)
     """Brings the contour to what the plan shows.
 
     Raises:
+        Blocked: a rule or the API server refuses it, by now or since it was planned; nothing was touched.
         PlanChanged: something slipped in between; nothing was touched.
         ForeignStep: the engine was about to do something else; it was stopped.
     """
-    if approved.blocked:
-        raise EnvProblem("the plan has findings that block it", hint="correct what they name and plan again")
-    draft = draft_plan(environment, quiet=quiet)
+    _refuse_blocked(approved, "the plan has findings that block it")
+    draft = glance(environment, approved) or draft_plan(environment, quiet=quiet)
     fresh = draft.plan
+    _refuse_blocked(fresh, "since the plan was made, this has come to stand against it")
     if fresh.digest != approved.digest:
         told = list(parted(approved, fresh))
         more = f"\n  … and {len(told) - SHOWN} more" if len(told) > SHOWN else ""
@@ -56,6 +58,14 @@ def apply_plan(environment: Environment, approved: Plan, *, quiet: bool = False)
     journal.add(answer)
     keep(environment.contour, answer)
     return answer
+
+
+def _refuse_blocked(plan: Plan, told: str) -> None:
+    """Findings are no part of the digest: a plan may be the same and its breach new."""
+    found = [f"{one.rule}: {one.object}: {one.reason}" for one in plan.findings if one.blocks]
+    if found:
+        more = f"\n  … and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        raise Blocked(f"{told}:\n  " + "\n  ".join(found[:SHOWN]) + more)
 
 
 def _bring_up(environment: Environment, engine: Engine, steps: list[PlannedStep], *, quiet: bool) -> Counter[str]:

@@ -10,7 +10,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import IO, Any, Final
 
 from infra.lib import postgres
 from infra.lib.names import DATA
+from infra.lib.pods import RUN
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.place import Contour
@@ -26,6 +27,10 @@ from scripts.tools.tool import BIN
 
 PARTS: Final = ("settings.yaml", "stacks", "state", "releases", "history.jsonl", "peer.json", "prices.yaml")
 MANIFEST, DUMP = "backup.json", "database.dump"
+KEPT: Final = "before-restore-"  # a folder of what a restore has put aside
+GONE: Final = "before-return-"  # and of what the way back has put aside in turn
+# The plain pod asks for a password on its socket too; it is read where it lies, and stands on no command line.
+WITH_PASSWORD: Final = ("sh", "-c", f'PGPASSWORD="$(cat {RUN}/superuser/password)" exec "$@"', "sh")
 PODS: Final = {"statefulset": "app.kubernetes.io/name=postgres", "cloudnative-pg": "cnpg.io/instanceRole=primary"}
 
 
@@ -57,7 +62,7 @@ def take(environment: Environment, path: Path, *, database: bool) -> Manifest:
             _copy(contour.folder / part, staged / part)
         if database:
             with (staged / DUMP).open("wb") as dump:
-                _in_database(environment, ["pg_dump", "--format=custom", "--no-password"], stdout=dump)
+                in_database(environment, ["pg_dump", "--format=custom", "--no-password"], stdout=dump)
         manifest = Manifest(
             contour.environment,
             contour.side,
@@ -90,14 +95,45 @@ def opened(path: Path, contour: Contour, folder: Path) -> Manifest:
         raise BackupInvalid(f"{path} is no backup ({type(error).__name__})") from error
     if dict(_digests(folder)) != manifest.files:
         raise BackupInvalid(f"{path} is not as it was written")
-    if (manifest.environment, manifest.side) != (contour.environment, contour.side):
+    if not _is_of(manifest, contour):
         raise BackupInvalid(f"this is a backup of {manifest.environment}/{manifest.side}")
     return manifest
 
 
-def put_back(contour: Contour, folder: Path) -> Path:
+def chosen(path: Path, point: datetime | None, contour: Contour) -> Path:
+    """`path`, or, where it is a folder of backups, the newest of this contour that is not later than `point`.
+
+    Raises:
+        BackupInvalid: there is none; a file that is later than `point`.
+    """
+    found = [(datetime.fromisoformat(one.at), file) for file, one in _manifests(path) if _is_of(one, contour)]
+    early = [pair for pair in found if point is None or pair[0] <= point]
+    if not early:
+        told = f" of {point:%Y-%m-%d %H:%M:%S%z} or before" if point else ""
+        raise BackupInvalid(f"{path} holds no backup of {contour.environment}/{contour.side}{told}")
+    return max(early)[1]
+
+
+def _manifests(path: Path) -> Iterator[tuple[Path, Manifest]]:
+    """Of one file or of all in a folder; what is no backup is passed over in a folder."""
+    for file in sorted(path.iterdir()) if path.is_dir() else [path]:
+        try:
+            with tarfile.open(file, "r:gz") as archive:
+                held = archive.extractfile(f"./{MANIFEST}")
+                if held is not None:
+                    yield file, Manifest(**json.load(held))
+        except (OSError, tarfile.TarError, ValueError, TypeError, KeyError) as error:
+            if file == path:
+                raise BackupInvalid(f"{path} is no backup ({type(error).__name__})") from error
+
+
+def _is_of(manifest: Manifest, contour: Contour) -> bool:
+    return (manifest.environment, manifest.side) == (contour.environment, contour.side)
+
+
+def put_back(contour: Contour, folder: Path, *, aside: str = KEPT) -> Path:
     """The files of an opened backup in place of those that are there; these are kept in the folder that is returned."""
-    kept = contour.folder / f"before-restore-{datetime.now(UTC).strftime('%Y%m%dT%H%M%SZ')}"
+    kept = contour.folder / f"{aside}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
     kept.mkdir(mode=0o700)
     for part in PARTS:
         if (contour.folder / part).exists():
@@ -106,17 +142,26 @@ def put_back(contour: Contour, folder: Path) -> Path:
     return kept
 
 
-def restore_database(environment: Environment, dump: Path) -> None:
-    """One transaction: all of it or nothing. Whoever writes meanwhile must have been stopped before."""
-    command = ["pg_restore", "--clean", "--if-exists", "--single-transaction", "--exit-on-error", "--no-password"]
-    with dump.open("rb") as content:
-        _in_database(environment, command, stdin=content)
+def in_database(
+    environment: Environment,
+    command: Sequence[str],
+    *,
+    database: str = "",
+    stdin: IO[bytes] | None = None,
+    stdout: IO[bytes] | None = None,
+) -> None:
+    """Runs a program of PostgreSQL in the database's pod, on the contour's own database unless another is named."""
+    own, _, _ = postgres.names(environment.contour.side == "private")
+    signed = [*command, "--username=postgres", f"--dbname={database or own}"]
+    if environment.settings.database.kind == "statefulset":
+        signed = [*WITH_PASSWORD, *signed]
+    in_database_pod(environment, signed, stdin=stdin, stdout=stdout)
 
 
-def _in_database(
+def in_database_pod(
     environment: Environment, command: Sequence[str], *, stdin: IO[bytes] | None = None, stdout: IO[bytes] | None = None
 ) -> None:
-    """Runs a program of PostgreSQL inside the pod that holds the database."""
+    """Raises EnvProblem: the database is elsewhere, has no pod, or the command failed there."""
     kind = environment.settings.database.kind
     if kind not in PODS:
         raise EnvProblem(
@@ -128,12 +173,11 @@ def _in_database(
     names = [item["metadata"]["name"] for item in listed["items"]]
     if not names:
         raise EnvProblem("no pod of the database runs", hint="`larets env status` says what is ready")
-    database, _, _ = postgres.names(environment.contour.side == "private")
     kubectl = str(BIN / "kubectl") if (BIN / "kubectl").exists() else shutil.which("kubectl") or "kubectl"
     where = ["--kubeconfig", str(environment.kubeconfig), "--context", environment.settings.cluster.context]
     inside = ["exec", "--namespace", DATA, names[0], "--container", "postgres", "--stdin", "--"]
     done = subprocess.run(
-        [kubectl, *where, *inside, *command, "--username=postgres", f"--dbname={database}"],
+        [kubectl, *where, *inside, *command],
         stdin=stdin,
         stdout=stdout or subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -147,11 +191,13 @@ def _in_database(
 
 
 def _digests(folder: Path) -> list[tuple[str, str]]:
-    return [
-        (str(path.relative_to(folder)), hashlib.sha256(path.read_bytes()).hexdigest())
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != MANIFEST
-    ]
+    """A dump may be larger than the memory, so no file is read at once."""
+    found = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.name != MANIFEST:
+            with path.open("rb") as content:
+                found.append((str(path.relative_to(folder)), hashlib.file_digest(content, "sha256").hexdigest()))
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

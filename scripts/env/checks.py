@@ -2,18 +2,19 @@
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
-from infra import contract, pki
 from infra.errors import DeployProblem
 from infra.render import render_all
+from scripts.env import standing
 from scripts.env.cost import asked_for, given_by
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem, WrongCluster
 from scripts.env.kube import Cluster
+from scripts.env.live import AT_ONCE
 from scripts.env.plugins import plugin_version, provider_kind
 from scripts.tools.pulumi import VERSION
 from scripts.tools.tool import BIN
@@ -34,7 +35,6 @@ class Checked:
 
 def check_all(environment: Environment) -> Iterator[Checked]:
     """Every check that can be made; those of the cluster end with the first that makes the others pointless."""
-    manifests = render_all(environment.settings)
     yield from _local(environment)
     try:
         cluster = environment.connect()
@@ -48,6 +48,11 @@ def check_all(environment: Environment) -> Iterator[Checked]:
         return
     yield Checked("cluster", True, "is the one the settings name")
     yield _clock(cluster)
+    try:
+        manifests = render_all(environment.settings)
+    except DeployProblem as error:
+        yield Checked("manifests", False, f"cannot be made: {error.detail}", error.hint or "correct what it names")
+        return
     for check in (_kinds, _rights, _capacity, _quotas, _storage, _classes):
         yield check(cluster, manifests, environment)
 
@@ -61,8 +66,10 @@ def _local(environment: Environment) -> Iterator[Checked]:
     hint = f"the genuine plugin v{plugin_version()} is not installed; `larets env plan` says how to get it"
     yield Checked("provider", kind != "absent", kind, "" if kind == "genuine" else hint)
     yield Checked("hosts", True, "are of one site")  # else the settings would not have been read
+    yield _told("passphrase", lambda: environment.passphrase.told)
     yield _told("contract", lambda: _contract(environment))
     yield _told("certificates", lambda: _certificates(environment))
+    yield _told("images", lambda: _images(environment))
 
 
 def _told(name: str, check: Callable[[], str]) -> Checked:
@@ -70,21 +77,23 @@ def _told(name: str, check: Callable[[], str]) -> Checked:
         return Checked(name, True, check())
     except DeployProblem as error:
         return Checked(name, False, error.detail, error.hint)
+    except EnvProblem as error:
+        return Checked(name, False, str(error), error.hint)
 
 
 def _contract(environment: Environment) -> str:
-    facts = contract.accepted(environment.settings, now=datetime.now(UTC))
+    facts = standing.accepted_contract(environment)
     return f"of the {facts.contour} contour is accepted" if facts else "not accepted yet: the link stays closed"
 
 
 def _certificates(environment: Environment) -> str:
-    now, looked = datetime.now(UTC), 0
-    for engine in environment.engines:
-        for name, value in engine.plain_values().items():
-            if name.endswith("-crt"):
-                pki.check(value, name, now=now)
-                looked += 1
+    looked = standing.certificates_in_force(environment)
     return f"{looked} are in force" if looked else "none made yet"
+
+
+def _images(environment: Environment) -> str:
+    standing.refuse_placeholders(environment)
+    return "are by digest, from the registries listed"  # else the settings would not have been read
 
 
 def _version(cluster: Cluster, environment: Environment) -> Checked:
@@ -96,7 +105,10 @@ def _version(cluster: Cluster, environment: Environment) -> Checked:
         return Checked("version", False, f"{told} is too old", f"{OLDEST[0]}.{OLDEST[1]} is the oldest that will do")
     if (major, minor) < wanted:
         return Checked(
-            "version", False, f"{told}, and the settings say {wanted[0]}.{wanted[1]}", "correct the settings"
+            "version",
+            False,
+            f"{told}, and the settings say {wanted[0]}.{wanted[1]}",
+            f"correct {environment.at('cluster', 'kubernetes')}, or upgrade the cluster",
         )
     return Checked("version", True, told)
 
@@ -129,27 +141,29 @@ def _rights(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
         except EnvProblem:
             continue  # told by the check of kinds
         wanted.add((group, kind.plural, one["metadata"].get("namespace", "") if kind.namespaced else ""))
+    asked = [(verb, *one) for one in sorted(wanted) for verb in VERBS]
+    with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
+        granted = list(pool.map(lambda one: cluster.may(*one), asked))
     lacking = [
         f"{verb} {resource}{f' in {place}' if place else ''}"
-        for group, resource, place in sorted(wanted)
-        for verb in VERBS
-        if not cluster.may(verb, group, resource, place)
+        for (verb, _, resource, place), may in zip(asked, granted, strict=True)
+        if not may
     ]
     shown = ", ".join(lacking[:8]) + (f" and {len(lacking) - 8} more" if len(lacking) > 8 else "")  # noqa: PLR2004
-    told = f"may not {shown}" if lacking else f"{len(wanted) * len(VERBS)} are granted"
+    told = f"may not {shown}" if lacking else f"{len(asked)} are granted"
     return Checked("rights", not lacking, told, "have them granted to this account" if lacking else "")
 
 
 def _capacity(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
-    del environment
     nodes = cluster.request("GET", "/api/v1/nodes")["items"]
     there = given_by(nodes)
-    return _enough("capacity", asked_for(manifests), there, "the nodes have", "add nodes, or lower `sizes`")
+    return _enough(
+        "capacity", asked_for(manifests), there, "the nodes have", f"add nodes, or lower {environment.at('sizes')}"
+    )
 
 
 def _quotas(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
     """The quotas in force, and those the platform stack will bring."""
-    del environment
     there = cluster.request("GET", "/api/v1/resourcequotas")["items"]
     for quota in [*there, *(one for one in manifests if one["kind"] == "ResourceQuota")]:
         place = quota["metadata"]["namespace"]
@@ -159,7 +173,7 @@ def _quotas(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
             asked_for(inside),
             given_by([quota]),
             f"the quota of {place} allows",
-            f"raise the quota of namespace {place}, or lower `sizes`",
+            f"raise the quota of namespace {place}, or lower {environment.at('sizes')}",
         )
         if not told.ok:
             return told
@@ -181,9 +195,11 @@ def _storage(cluster: Cluster, manifests: list[dict[str, Any]], environment: Env
     defaults = [one for one in classes if (one["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
     if named and named not in {one["metadata"]["name"] for one in classes}:
         known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
-        return Checked("storage class", False, "the one of the settings is not there", f"there are: {known}")
+        where = environment.at("cluster", "storage_class")
+        return Checked("storage class", False, "the one of the settings is not there", f"{where}: there are: {known}")
     if not named and not defaults:
-        return Checked("storage class", False, "no default class", "name one in `cluster.storage_class`")
+        known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
+        return Checked("storage class", False, "no default class", f"set `cluster.storage_class`; there are: {known}")
     return Checked("storage class", True, named or "the default one")
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from infra.lib.settings import load_settings
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 
 def set_lines(path: Path, parts: Mapping[str, Any]) -> None:

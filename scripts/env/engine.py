@@ -1,6 +1,6 @@
 """The deployment engine, driven through its Automation API with programs that this very process serves.
 
-One `Engine` per stack of one contour: its own state folder, passphrase file and engine home; nothing of it is taken
+One `Engine` per stack of one contour: its own state folder, passphrase and engine home; nothing of it is taken
 from the caller's environment.
 """
 
@@ -21,10 +21,11 @@ from semver import VersionInfo
 
 from scripts.env.errors import EngineFailed, ForeignStep, Locked
 from scripts.env.notary import Notary
+from scripts.env.passphrase import Passphrase
 from scripts.env.place import Contour
 from scripts.env.programs import Program
 from scripts.env.sealing import OtherFormat, Sealer, sealer
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 from scripts.tools.pulumi import VERSION
 from scripts.tools.tool import BIN
 
@@ -133,6 +134,7 @@ class Engine:
     """One stack of one contour."""
 
     contour: Contour
+    passphrase: Passphrase = field(repr=False)
     backend: str  # address of the contour's state
     program: Program
     command: Command = field(default_factory=Command)
@@ -227,7 +229,7 @@ class Engine:
         _add_config(self._file, held)
 
     def change_passphrase(self, fresh: str) -> None:
-        """Encrypts configuration and state anew; the contour's passphrase file is the caller's to replace."""
+        """Encrypts configuration and state anew; replacing the contour's passphrase is the caller's."""
         workspace = self._stack().workspace
         environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
         said = ["stack", "change-secrets-provider", "passphrase", "--stack", self.contour.stack]
@@ -258,7 +260,7 @@ class Engine:
 
     def _sealer(self) -> Sealer:
         whole = (yaml.safe_load(self._file.read_text()) if self._file.exists() else None) or {}
-        return sealer(str(whole.get("encryptionsalt", "")), self.contour.passphrase.read_text().strip())
+        return sealer(str(whole.get("encryptionsalt", "")), self.passphrase.text())
 
     def _config(self) -> dict[str, Any]:
         path = self._file
@@ -310,7 +312,7 @@ class Engine:
             work_dir=str(self.folder),
             pulumi_home=str(self.contour.engine_home),
             program=program,
-            env_vars=QUIET | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self.contour.passphrase)},
+            env_vars=QUIET | {"PULUMI_CONFIG_PASSPHRASE_FILE": str(self.passphrase.file)},
             secrets_provider="passphrase",
             project_settings=project,
             pulumi_command=self.command,

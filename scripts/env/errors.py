@@ -32,19 +32,26 @@ class ClusterRefused(EnvProblem):
 class KindUnknown(EnvProblem):
     """The cluster does not know a kind that the stack needs."""
 
-    hint = "install the operator that brings its CRD (the platform stack's prerequisites), then plan again"
+    hint = "install the operator that brings its CRD (docs/clouds.md lists them), then plan again"
 
 
 class WrongCluster(EnvProblem):
     """The cluster behind the context is not the one this environment was made for; nothing was touched."""
 
-    hint = "compare `cluster_id` in the settings with `kubectl get namespace kube-system -o jsonpath={.metadata.uid}`"
+    def __init__(self, *, at: str) -> None:
+        super().__init__(hint=f"compare {at} with `kubectl get namespace kube-system -o jsonpath={{.metadata.uid}}`")
 
 
 class PlanChanged(EnvProblem):
     """What would be done now is not what the plan shows; nothing was touched."""
 
     hint = "run `larets env plan` again and read the new plan"
+
+
+class Blocked(EnvProblem):
+    """The rules or the API server refuse what would be done; nothing was touched."""
+
+    hint = "correct what they name and plan again"
 
 
 class ForeignStep(EnvProblem):

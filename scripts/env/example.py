@@ -15,26 +15,41 @@ def hosts_under(domain: str) -> dict[str, str]:
     return {part: f"{label}.{domain}" for part, label in parts.items()} | {"service": f"vault-service.{domain}"}
 
 
-def example(name: str, side: Side, *, domain: str = "shop.example.ru") -> dict[str, Any]:
-    """A production contour by the book."""
-    image = "vault" if side == "private" else "app"
+def example(name: str, side: Side, *, domain: str = "shop.example.ru", stage: str = "production") -> dict[str, Any]:
+    """A contour by the book; a rehearsal needs no operator and no key service."""
+    images = {"larets": "vault" if side == "private" else "app", "database": "postgresql"}
+    if stage == "rehearsal":
+        images["edge"] = "edge"
+    elif side == "private":
+        images["key_service"] = "openbao"
     content: dict[str, Any] = {
         "environment": name,
         "contour": side,
-        "stage": "production",
+        "stage": stage,
         "hosts": hosts_under(domain),
         "cluster": {
             "kubeconfig": "kubeconfig",
             "context": f"{name}-{side}",
             "identifier": NO_CLUSTER,
             "api_server": ["10.96.0.1/32"],
+            "pod_networks": ["10.244.0.0/16"],
         },
         "state": {"backend": f"file://{contour_of(name, side).state}"},
-        "images": {
-            "registries": [REGISTRY],
-            "larets": f"{REGISTRY}/{image}@sha256:{PLACEHOLDER}",
-            "database": f"{REGISTRY}/postgresql@sha256:{PLACEHOLDER}",
-            "key_service": f"{REGISTRY}/openbao@sha256:{PLACEHOLDER}",
-        },
+        "images": {"registries": [REGISTRY]}
+        | {part: f"{REGISTRY}/{image}@sha256:{PLACEHOLDER}" for part, image in images.items()},
     }
-    return content
+    return content | (_rehearsed(side) if stage == "rehearsal" else {})
+
+
+def _rehearsed(side: Side) -> dict[str, Any]:
+    """The weakenings of a rehearsal, each written out."""
+    made: dict[str, Any] = {
+        "edge": {"kind": "proxy"},
+        "database": {"kind": "statefulset", "instances": 1, "storage": "5Gi"},
+        "certificates": {"kind": "issued"},
+        "protect_data": False,
+    }
+    if side == "private":
+        made["keys"] = {"kind": "local-keyring", "local_keyring": "accepted"}
+        made["sizes"] = {"web": {"replicas": 1, "max_replicas": 1}}
+    return made

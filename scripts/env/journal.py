@@ -11,7 +11,7 @@ from typing import Any
 
 from scripts.env.place import Contour
 from scripts.env.plan import Plan
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 
 class Journal:

@@ -74,7 +74,8 @@ class Cluster:
             raise ClusterAway(f"{self.server} does not answer ({type(error).__name__})") from error
         if answer.status >= 400:  # noqa: PLR2004
             raise _refusal(answer.status, answer.data, method, path)
-        return json.loads(answer.data) if answer.data[:1] in (b"{", b"[") else answer.data.decode()
+        plain = answer.headers.get("content-type", "").startswith("text/plain")  # a log may begin as JSON does
+        return answer.data.decode() if plain or answer.data[:1] not in (b"{", b"[") else json.loads(answer.data)
 
     def where(self, api_version: str, kind: str) -> Kind:
         """Raises KindUnknown where the cluster lacks the CRD."""
@@ -157,13 +158,17 @@ def connect(kubeconfig: str, context: str) -> Cluster:
     """A cluster by the text of a kubeconfig, or its path, and one of its contexts; no default is ever taken."""
     if "\n" not in kubeconfig and kubeconfig.startswith("/"):
         kubeconfig = Path(kubeconfig).read_text()
+    config: Any = None
     try:
         config = yaml.safe_load(kubeconfig)
         chosen = _named(config, "contexts", context)["context"]
         cluster = _named(config, "clusters", chosen["cluster"])["cluster"]
         user = _named(config, "users", chosen["user"])["user"]
     except (yaml.YAMLError, KeyError, TypeError) as error:
-        raise EnvProblem(f"the kubeconfig has no whole context {context!r}", hint="name one that it holds") from error
+        raise EnvProblem(
+            f"the kubeconfig has no whole context {context!r}",
+            hint=f"set `cluster.context` to one that it holds: {', '.join(_contexts(config)) or 'there is none'}",
+        ) from error
     if cluster.get("insecure-skip-tls-verify"):
         raise EnvProblem("the kubeconfig switches off the check of the server's certificate", hint="put its CA there")
     trust = ssl.create_default_context(cadata=_text(cluster, "certificate-authority"))
@@ -180,6 +185,13 @@ def connect(kubeconfig: str, context: str) -> Cluster:
             trust.load_cert_chain(both.name)
     pool = urllib3.PoolManager(ssl_context=trust, maxsize=16, retries=False)
     return Cluster(server=cluster["server"].rstrip("/"), pool=pool, headers=headers)
+
+
+def _contexts(config: Any) -> list[str]:
+    try:
+        return [str(one["name"]) for one in config["contexts"]]
+    except (KeyError, TypeError):
+        return []
 
 
 def _named(config: Mapping[str, Any], part: str, name: str) -> dict[str, Any]:

@@ -22,7 +22,7 @@ EXACT: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Compared:
-    """`state`: live, absent, or later (namespace or kind come with the plan). `refused`: why the server won't."""
+    """`state`: live, absent, or later (its namespace comes with the plan). `refused`: why the server won't."""
 
     state: str
     changes: tuple[Change, ...] = ()
@@ -48,8 +48,8 @@ def _one(cluster: Cluster, inputs: Mapping[str, Any], key: bytes) -> Compared:
     secret = [path for path in secret_paths(dict(inputs)) if path]
     try:
         live = cluster.read(manifest)
-    except KindUnknown:
-        return Compared("later")
+    except KindUnknown as error:  # no stack brings a CRD: operators are there first
+        return Compared("absent", (), f"{error}; {error.hint}")
     try:
         wanted = cluster.apply(manifest, dry_run=True)
     except ClusterRefused as error:

@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import pulumi
 from google.protobuf import json_format, struct_pb2
 from pulumi.runtime import settings
 
+from infra.registered import urn_of
 from scripts.env.errors import ForeignStep
 from scripts.env.inputs import agrees, closed
 from scripts.env.kube import MANAGER
@@ -88,7 +88,7 @@ class _Monitor:
         if request.custom and request.type.startswith(KUBERNETES):
             _own(request.object)
         held = json_format.MessageToDict(request.object)
-        urn = _urn(request)
+        urn = urn_of(request.parent, request.type, request.name)
         registration = Registration(
             urn, request.type, request.name, held, request.protect, request.custom, request.provider
         )
@@ -98,17 +98,6 @@ class _Monitor:
             raise ForeignStep(f"the engine names {registration.type} {registration.name} otherwise than foreseen")
         self._notary.registrations[urn] = registration
         return answer
-
-
-def _urn(request: Any) -> str:
-    """As the engine builds it: the types of all parents, then the own one."""
-    head = f"urn:pulumi:{pulumi.get_stack()}::{pulumi.get_project()}::"
-    if not request.parent:
-        return f"{head}{request.type}::{request.name}"
-    chain = request.parent.split("::")[2]
-    if chain == "pulumi:pulumi:Stack":
-        return f"{head}{request.type}::{request.name}"
-    return f"{head}{chain}${request.type}::{request.name}"
 
 
 def _own(inputs: struct_pb2.Struct) -> None:

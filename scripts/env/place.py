@@ -1,22 +1,18 @@
 """Where an environment's files stand: settings, and for each contour its own state, passphrase and engine home.
 
-    <environments>/<name>/private/           settings.yaml passphrase state/ engine/ stacks/ plans/ history.jsonl
+    <environments>/<name>/private/           settings.yaml passphrase[.sealed] state/ engine/ stacks/ plans/ …
     <environments>/<name>/public/            the same, of the other half
 
 A command opens one contour's folder and never the other's.
 """
 
-import hashlib
-import hmac
 import os
 import re
-import secrets
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
 from scripts.env.errors import EnvProblem
-from scripts.local.files import write_whole
 from scripts.local.instance import ROOT
 
 Side = Literal["private", "public"]
@@ -24,7 +20,6 @@ Side = Literal["private", "public"]
 SIDES: Final[tuple[Side, ...]] = ("private", "public")
 NAME: Final = re.compile(r"[a-z][a-z0-9-]{0,30}")
 VARIABLE: Final = "LARETS_ENVIRONMENTS"
-PASSPHRASE_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +50,11 @@ class Contour:
         return self.folder / "passphrase"
 
     @property
+    def sealed(self) -> Path:
+        """What stands instead of the passphrase where a key service seals it."""
+        return self.folder / "passphrase.sealed"
+
+    @property
     def engine_home(self) -> Path:
         return self.folder / "engine"
 
@@ -62,28 +62,11 @@ class Contour:
     def plans(self) -> Path:
         return self.folder / "plans"
 
-    def key(self, purpose: str) -> bytes:
-        """A key of this contour, derived from its passphrase.
-
-        Raises:
-            EnvProblem: the passphrase is not there, or others may read it.
-        """
-        if not self.passphrase.exists():
-            raise EnvProblem(
-                f"the {self.side} contour has no passphrase at {self.passphrase}",
-                hint="run `larets env init`, or put the passphrase of the existing state there",
-            )
-        if self.passphrase.stat().st_mode & 0o077:
-            raise EnvProblem(f"others may read {self.passphrase}", hint=f"chmod 600 {self.passphrase}")
-        return hmac.new(self.passphrase.read_bytes().strip(), f"larets {purpose}".encode(), hashlib.sha256).digest()
-
     def make(self) -> None:
-        """The folder with a fresh passphrase; what is there stays."""
+        """Its folders; what is there stays."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for folder in (self.state, self.engine_home, self.plans):
             folder.mkdir(exist_ok=True, mode=0o700)
-        if not self.passphrase.exists():
-            write_whole(self.passphrase, secrets.token_urlsafe(PASSPHRASE_BYTES) + "\n", mode=0o600)
 
 
 def environments() -> Path:

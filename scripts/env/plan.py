@@ -15,7 +15,7 @@ from typing import Any, Final
 from scripts.env.errors import EnvProblem
 from scripts.env.inputs import agrees, canonical
 from scripts.env.objects import Change
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 FORMAT: Final = 1
 SAME: Final = "same"
@@ -73,7 +73,9 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`provider`: genuine or stand-in; `made` is when, for the reader: neither enters the digest."""
+    """`provider`: genuine or stand-in; `made` is when, `made_from` the SHA-256 of settings and of each stack's state,
+    where these are files: none of them enters the digest.
+    """
 
     environment: str
     side: str
@@ -84,6 +86,7 @@ class Plan:
     cost: Mapping[str, Any] = field(default_factory=dict)
     provider: str = ""
     made: str = ""
+    made_from: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def digest(self) -> str:
@@ -118,7 +121,7 @@ def load_plan(path: Path, key: bytes) -> Plan:
         plan = Plan(
             **{
                 name: content[name]
-                for name in ("environment", "side", "cluster", "release", "cost", "provider", "made")
+                for name in ("environment", "side", "cluster", "release", "cost", "provider", "made", "made_from")
             },
             steps=tuple(_step(item) for item in content["steps"]),
             findings=tuple(Finding(**item) for item in content["findings"]),

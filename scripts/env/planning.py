@@ -15,6 +15,7 @@ from scripts.env.live import Compared, compare, manifest_of
 from scripts.env.notary import KUBERNETES, Notary, Registration
 from scripts.env.plan import DELETES, REPAIR, SAME, Finding, Plan, PlannedStep
 from scripts.env.plugins import provider_kind
+from scripts.env.standing import refuse_what_is_over
 from scripts.voice import say
 
 
@@ -31,8 +32,11 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
 
     Raises:
         WrongCluster, ClusterAway, EngineFailed
+        CertificateExpired, ContractChanged, ContractInvalid: before the engine is started.
     """
+    refuse_what_is_over(environment)
     environment.cluster()  # the right one, before the engine is started
+    made_from = environment.made_from()
     steps: list[PlannedStep] = []
     findings: list[Finding] = []
     registered: dict[str, Registration] = {}
@@ -59,6 +63,7 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
         cost=cost_sheet(objects, environment.contour.folder / "prices.yaml"),
         provider=provider_kind(environment.contour),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
+        made_from=made_from,
     )
     return Draft(plan, registered)
 

@@ -1,7 +1,7 @@
 """A contour's processes at rest for as long as something is done to their database."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -26,8 +26,20 @@ def resting(environment: Environment) -> Iterator[None]:
         _await_gone(environment, f"/api/v1/namespaces/{place}/pods", set(before))
         yield
     finally:
-        for name, replicas in before.items():
+        _back_to_work(environment, path, before)
+
+
+def _back_to_work(environment: Environment, path: str, before: Mapping[str, int]) -> None:
+    """Each is called, whatever became of those before it. Raises EnvProblem: of the first that could not be."""
+    refused: list[EnvProblem] = []
+    for name, replicas in before.items():
+        try:
             _scale(environment, f"{path}/{name}", replicas)
+        except EnvProblem as problem:
+            say(f"  {environment.contour.side}: {name} is still at rest, and had {replicas}")
+            refused.append(problem)
+    if refused:
+        raise refused[0]
 
 
 def _scale(environment: Environment, path: str, replicas: int) -> None:

@@ -8,10 +8,9 @@ from typing import Any, Final
 
 import yaml
 
-from scripts.database import head_of, irreversible_steps
 from scripts.env.errors import EnvProblem
 from scripts.env.place import Contour, Side
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 _PACKAGES: Final[dict[Side, str]] = {"private": "pii_vault", "public": "app"}
 
@@ -76,8 +75,12 @@ def previous(contour: Contour) -> Bundle:
 
 def schema_of(side: Side) -> str:
     """The schema that this code was made for."""
+    from scripts.database import head_of  # noqa: PLC0415  half a second, and an apply without changes needs none of it
+
     return head_of(importlib.import_module(f"{_PACKAGES[side]}.migrations"))
 
 
 def steps_without_return(side: Side, since: str) -> list[str]:
+    from scripts.database import irreversible_steps  # noqa: PLC0415
+
     return irreversible_steps(importlib.import_module(f"{_PACKAGES[side]}.migrations"), since)

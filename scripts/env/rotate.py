@@ -1,6 +1,5 @@
 """New certificates, database passwords or state passphrase. The first two reach the pods by the next plan and apply."""
 
-import secrets
 import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -12,8 +11,7 @@ from scripts.env.edit import merged, set_lines
 from scripts.env.environment import Environment
 from scripts.env.errors import EngineFailed
 from scripts.env.material import put
-from scripts.env.place import PASSPHRASE_BYTES
-from scripts.local.files import write_whole
+from scripts.env.passphrase import fresh_passphrase
 
 # A password that the database itself holds is changed by the migration Job of the next generation; the superuser's is
 # set once, when the volume is made, and cannot be changed from outside.
@@ -50,15 +48,16 @@ def new_passphrase(environment: Environment) -> None:
 
     Plans made before carry the old key and are refused from now on.
     """
-    contour = environment.contour
+    contour, held, fresh = environment.contour, environment.passphrase, fresh_passphrase()
+    held.text()
+    prepared = held.prepared(fresh)  # a key service that refuses is told before anything is under a new passphrase
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     kept = contour.folder / f"before-rotation-{stamp}"
     kept.mkdir(mode=0o700)
     for name in ("state", "stacks"):
         if (contour.folder / name).exists():
             shutil.copytree(contour.folder / name, kept / name)
-    shutil.copy2(contour.passphrase, kept / "passphrase")
-    fresh = secrets.token_urlsafe(PASSPHRASE_BYTES)
+    shutil.copy2(held.resting, kept / held.resting.name)
     try:
         for engine in environment.engines:
             if engine.known:
@@ -69,7 +68,7 @@ def new_passphrase(environment: Environment) -> None:
                 shutil.rmtree(contour.folder / name)
                 shutil.copytree(kept / name, contour.folder / name)
         raise
-    write_whole(contour.passphrase, fresh + "\n", mode=0o600)
+    held.adopt(fresh, prepared)
     for engine in environment.engines:
         engine.values()  # proves that the new one opens it, before the old copies go
     shutil.rmtree(kept)

@@ -12,7 +12,7 @@ from scripts.env.edit import set_lines
 from scripts.env.environment import open_environment
 from scripts.env.errors import EnvProblem
 from scripts.env.place import chosen
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 from scripts.voice import emit, result, say
 
 PEER: Final = "peer.json"

@@ -1,6 +1,6 @@
 """`larets env drift`: exit 0 when there is none, 3 when there is, anything else when it could not be told."""
 
-import time
+from functools import partial
 from typing import Annotated, Final
 
 import typer
@@ -10,9 +10,12 @@ from scripts.env.drift import Drifted, find_drift
 from scripts.env.environment import open_environment
 from scripts.env.place import chosen
 from scripts.env.show import spelt
-from scripts.voice import emit, result, say
+from scripts.env.watch import Round, look, rounds, until_told
+from scripts.voice import emit, emit_line, result, say
 
 DRIFT: Final = 3
+UNTOLD: Final = 1
+AGAIN: Final = "look again every so many seconds until told to end; the exit code is the last round's"
 
 cli = typer.Typer()
 
@@ -22,29 +25,44 @@ cli = typer.Typer()
 def drift(
     contour: Which,
     env: Name = "",
-    watch: Annotated[int, typer.Option("--watch", help="look again every so many seconds until drift is found")] = 0,
+    watch: Annotated[int | None, typer.Option("--watch", min=1, help=AGAIN)] = None,
     as_json: AsJson = False,
 ) -> None:
     """What the cluster holds otherwise than was applied. `plan` and `apply` put it right."""
     environment = open_environment(chosen(env), contour)
+    if watch:
+        opened = partial(open_environment, environment.contour.environment, contour)
+        raise SystemExit(_watch(partial(look, opened), watch, as_json=as_json))
     found, looked = find_drift(environment)
-    while watch and not found:
-        say(f"  {looked} objects are as applied; looking again in {watch} s")
-        time.sleep(watch)
-        found, looked = find_drift(environment)
     if as_json:
         emit({"drift": [one.as_json() for one in found], "objects": looked})
     else:
-        for one in found:
-            _print(one)
-        result(f"{len(found)} of {looked} objects drifted" if found else f"no drift: {looked} objects are as applied")
+        _print(found, looked)
     if found:
         raise SystemExit(DRIFT)
 
 
-def _print(one: Drifted) -> None:
-    result(f"{one.object}{' IS GONE' if one.missing else ''}")
-    for change in one.changes:
-        result(f"    {spelt(change)}")
-    if one.refused:
-        result(f"    cannot be put back in place: {one.refused}")
+def _watch(look_: partial[Round], every: int, *, as_json: bool) -> int:
+    """One line of JSON per round, or one paragraph; the exit code of the last round that could tell."""
+    code = UNTOLD
+    for one in rounds(look_, every, until_told()):
+        if not one.busy:
+            code = UNTOLD if one.failed else DRIFT if one.drift else 0
+        if as_json:
+            emit_line(one.as_json())
+        elif one.busy or one.failed:
+            say(f"{one.at}  {'another command is at work' if one.busy else one.failed}")
+        else:
+            result(one.at)
+            _print(list(one.drift), one.objects)
+    return code
+
+
+def _print(found: list[Drifted], looked: int) -> None:
+    for one in found:
+        result(f"{one.object}{' IS GONE' if one.missing else ''}")
+        for change in one.changes:
+            result(f"    {spelt(change)}")
+        if one.refused:
+            result(f"    cannot be put back in place: {one.refused}")
+    result(f"{len(found)} of {looked} objects drifted" if found else f"no drift: {looked} objects are as applied")

@@ -12,7 +12,7 @@ from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import Environment, open_environment
 from scripts.env.material import ensure_material
 from scripts.env.place import chosen
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 from scripts.voice import emit, result, say
 
 cli = typer.Typer()
@@ -42,6 +42,10 @@ def sign_contract(environment: Environment) -> contract.Contract:
     """Raises ContractInvalid: the settings do not say yet all that the other side needs."""
     ensure_material(environment)
     held = environment.engine(environment.contour.side).values()
-    facts = contract.facts_of(environment.settings, authority=held[f"{material.AUTHORITY}-crt"])
+    facts = contract.facts_of(
+        environment.settings,
+        authority=held[f"{material.AUTHORITY}-crt"],
+        public_key=material.public_key(environment.settings, held),
+    )
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(held[material.CONTRACT_KEY]))
     return contract.sign(facts, key)

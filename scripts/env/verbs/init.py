@@ -10,9 +10,10 @@ from infra.lib.settings import load_settings, settings_of
 from scripts.env.command import AsJson, Which, told
 from scripts.env.errors import EnvProblem
 from scripts.env.example import example
-from scripts.env.kube import connect
+from scripts.env.passphrase import passphrase_of
 from scripts.env.place import Contour, contour_of
-from scripts.local.files import write_whole
+from scripts.env.questions import asked
+from scripts.files import write_whole
 from scripts.voice import emit, result, say
 
 HEADER: Final = """# Settings of the {side} contour of {name}. Nothing secret has a place here: `larets env` makes
@@ -32,14 +33,7 @@ COMMENTS: Final = {
     "certificates": "cert-manager, or issued by larets",
     "peer": "the other contour's contract, written by `larets env accept`",
 }
-QUESTIONS: Final = {
-    "domain": "the domain of the shop's own zone, such as shop.example.ru",
-    "kubeconfig": "path of the kubeconfig for this contour's cluster",
-    "context": "the context in it",
-    "registry": "registry with the images, such as registry.example.ru/larets",
-    "image": "digest of this contour's image (sha256:…)",
-}
-
+NEW_KEYS: Final = {"state": "empty"}  # until the key service has its keys; the guide says when
 cli = typer.Typer()
 
 
@@ -59,13 +53,15 @@ def init(
         load_settings(place.settings)
         say(f"  {place.settings} is there already; it was checked and kept")
     else:
-        content = _answered(place, answers) if answers else _asked(place)
+        content = answered(place, answers) if answers else asked(place)
         settings_of(content)  # a wrong answer is told before anything is written
         place.make()
         write_whole(place.settings, commented(content), mode=0o600)
     place.make()
+    passphrase = passphrase_of(place, load_settings(place.settings))
+    passphrase.make()
     if as_json:
-        emit({"settings": str(place.settings), "passphrase": str(place.passphrase)})
+        emit({"settings": str(place.settings), "passphrase": str(passphrase.resting)})
     else:
         result(f"{place.settings}")
         say(f"larets: hint: read it, then `larets env check --env {env} --contour {contour}`")
@@ -80,7 +76,7 @@ def commented(content: dict[str, Any]) -> str:
     return text
 
 
-def _answered(place: Contour, answers: Path) -> dict[str, Any]:
+def answered(place: Contour, answers: Path) -> dict[str, Any]:
     try:
         given = yaml.safe_load(answers.read_text("utf-8"))
     except (OSError, yaml.YAMLError) as error:
@@ -91,29 +87,5 @@ def _answered(place: Contour, answers: Path) -> dict[str, Any]:
         raise EnvProblem(f"{answers} holds no answers", hint="one `key: value` per line, parts nested")
     base = example(place.environment, place.side, domain=given.pop("domain", "shop.example.ru"))
     # A part that is given replaces the example's: half of each would be nobody's choice.
-    return base | given | {"environment": place.environment, "contour": place.side}
-
-
-def _asked(place: Contour) -> dict[str, Any]:
-    domain = typer.prompt(QUESTIONS["domain"], err=True)
-    kubeconfig = Path(typer.prompt(QUESTIONS["kubeconfig"], err=True)).expanduser().absolute()
-    context = typer.prompt(QUESTIONS["context"], err=True)
-    content = example(place.environment, place.side, domain=domain)
-    identifier = _identifier(kubeconfig, context)
-    content["cluster"] |= {"kubeconfig": str(kubeconfig), "context": context, "identifier": identifier}
-    registry = typer.prompt(QUESTIONS["registry"], err=True).rstrip("/")
-    digest = typer.prompt(QUESTIONS["image"], err=True).removeprefix("sha256:")
-    name = "vault" if place.side == "private" else "app"
-    content["images"] |= {"registries": [registry], "larets": f"{registry}/{name}@sha256:{digest}"}
-    return content
-
-
-def _identifier(kubeconfig: Path, context: str) -> str:
-    """The uid of the cluster behind the context, taken only when a person says that it is the right one."""
-    if not kubeconfig.exists():
-        raise EnvProblem(f"{kubeconfig} is not there", hint="put the kubeconfig there first")
-    cluster = connect(kubeconfig.read_text(), context)
-    found = cluster.identifier()
-    if not typer.confirm(f"{cluster.server} is the cluster {found}: is it the right one?", err=True):
-        raise EnvProblem("the cluster was not confirmed; nothing was written", hint="name another context")
-    return found
+    made = base | given | {"environment": place.environment, "contour": place.side}
+    return made if place.side == "public" or "keys" in made else made | {"keys": dict(NEW_KEYS)}

@@ -1,0 +1,48 @@
+"""What must stand before cluster or engine are asked anything: the contract, the certificates, the images."""
+
+from datetime import UTC, datetime
+
+from infra import contract, pki
+from infra.contract import Facts
+from scripts.env.environment import Environment
+from scripts.env.errors import EnvProblem
+from scripts.env.example import PLACEHOLDER
+
+
+def refuse_what_is_over(environment: Environment) -> None:
+    """The program finds the same later, inside the engine; here it ends with what to do.
+
+    Raises:
+        CertificateExpired, ContractChanged, ContractInvalid: nothing was touched.
+        EnvProblem: an image is still the one of the example.
+    """
+    accepted_contract(environment)
+    certificates_in_force(environment)
+    refuse_placeholders(environment)
+
+
+def accepted_contract(environment: Environment) -> Facts | None:
+    """The other contour's facts; None while the link is closed. Raises ContractChanged, ContractInvalid."""
+    return contract.accepted(environment.settings, now=datetime.now(UTC))
+
+
+def certificates_in_force(environment: Environment) -> int:
+    """How many were looked at. Raises CertificateExpired."""
+    now, looked = datetime.now(UTC), 0
+    for engine in environment.engines:
+        for name, value in engine.plain_values().items():
+            if name.endswith("-crt"):
+                pki.check(value, name, now=now)
+                looked += 1
+    return looked
+
+
+def refuse_placeholders(environment: Environment) -> None:
+    """Raises EnvProblem."""
+    images = environment.settings.images
+    left = [name for name in ("larets", "database", "edge", "key_service") if PLACEHOLDER in getattr(images, name)]
+    if left:
+        raise EnvProblem(
+            "still a placeholder: " + ", ".join(environment.at("images", name) for name in left),
+            hint="put the digest of your registry's image there: sha256:<64 digits>",
+        )
