@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
-Measure = Literal["value", "ratio", "rival_ratio", "p95_ms", "p99_ms"]
+Measure = Literal["value", "ratio", "rival_ratio", "p95_ms", "p99_ms", "vault_mib", "client_mib"]
 
 
 @dataclass(frozen=True, slots=True)

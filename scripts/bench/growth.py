@@ -1,7 +1,7 @@
 """What an item costs as the tables grow: rows are made by COPY, then the shipped processes are measured on them.
 
 The rows are genuine: sealed under DEKs of their own that the instance's KEK wraps, so any of them can be revealed.
-Their digests are random, as those of different values are. Generating ten million takes most of an hour.
+Their digests are random, as those of different values are. Generating ten million takes some minutes.
 """
 
 import asyncio
@@ -82,6 +82,7 @@ class Filler:
     tenant: str
     tenant_key: int
     keys: LocalKeyring
+    per_person: int = PER_PERSON
     sample: list[tuple[int, bytes]] = field(default_factory=list)  # class key, token
     filled: int = 0
 
@@ -98,16 +99,16 @@ class Filler:
             await pool.close()
 
     async def _copy(self, connection: asyncpg.Connection, count: int) -> None:
-        people = -(-count // PER_PERSON)
+        people = -(-count // self.per_person)
         subjects = store.new_ids(people)
         made = await self.keys.generate(self.tenant, [key_context(each, _RETENTION) for each in subjects])
         ciphers = [AesGcmCipher(dek) for dek, _ in made]
         texts = values(count, seed=self.filled + 1)
         tokens = store.new_ids(count)
-        rows = [(subjects[at // PER_PERSON], CLASS_KEYS[at % PER_PERSON], tokens[at]) for at in range(count)]
+        rows = [(subjects[at // self.per_person], CLASS_KEYS[at % len(CLASS_KEYS)], tokens[at]) for at in range(count)]
         sealed = seal_all(
             (
-                ciphers[at // PER_PERSON],
+                ciphers[at // self.per_person],
                 texts[at].encode(),
                 value_aad(tenant_key=self.tenant_key, subject=subject, class_key=class_key, token=token),
             )
@@ -197,12 +198,14 @@ class Growth:
 
 
 def growth_of(api: VaultBench) -> Growth:
-    """On the bench's stage, with the keyring of its instance."""
-    stage = api.stage
+    """On the bench's stage."""
+    return Growth(api.stage, api.meter, filler_of(api.stage), api, api.seconds)
+
+
+def filler_of(stage: Stage, *, per_person: int = PER_PERSON) -> Filler:
+    """For the measured shop, with the keyring of its instance."""
     keys = LocalKeyring(stage.instance.keyring, stage.instance.keyring_passphrase.read_text("utf-8").strip())
-    return Growth(
-        stage, api.meter, Filler(stage.tenant, tenant_key(stage.instance, stage.tenant), keys), api, api.seconds
-    )
+    return Filler(stage.tenant, tenant_key(stage.instance, stage.tenant), keys, per_person)
 
 
 def settle(url: str) -> None:

@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -65,11 +65,14 @@ class HandRolled:
         database = psycopg.connect(self.url, autocommit=True)
         return Connection(client.secrets.transit, database)
 
-    def prepare(self, *, count: int, size: int, seed: int) -> None:
+    def prepare(self, *, count: int, size: int, seed: int, classes: Sequence[int] = ()) -> None:
+        """`classes` are told as they are told to the limit; here a value is a value."""
+        del classes
         drawn = values(count * size, seed=seed)
         self.ready = [drawn[at : at + size] for at in range(0, len(drawn), size)]
 
-    def populate(self, *, count: int, seed: int) -> None:
+    def populate(self, *, count: int, seed: int, classes: Sequence[int] = ()) -> None:
+        del classes
         connection = self.connect()
         drawn = values(count, seed=seed)
         for at in range(0, count, 500):

@@ -4,13 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 import psycopg
 
+from scripts.bench.persons import CLASS_KEYS
 from scripts.local.instance import ROOT, Instance, InstanceProblem
 
 PROCESSES: Final = 2
@@ -33,13 +34,17 @@ class Limit:
     def __init__(self, processes: list[Process]) -> None:
         self._processes = processes
 
-    def populate(self, count: int) -> None:
-        """Rows for `fetch`: `count` in all, each process its own."""
-        self._all([{"do": "populate", "count": count // PROCESSES, "seed": 77 + i} for i in range(PROCESSES)])
+    def populate(self, count: int, *, classes: Sequence[int] = CLASS_KEYS) -> None:
+        """Rows for `fetch`: `count` in all, each process its own. `classes` are those of a person."""
+        order = {"do": "populate", "count": count // PROCESSES, "classes": list(classes)}
+        self._all([order | {"seed": 77 + i} for i in range(PROCESSES)])
 
-    def write(self, size: int, *, count: int, connections: int, seconds: float) -> Bare:
+    def write(
+        self, size: int, *, count: int, connections: int, seconds: float, classes: Sequence[int] = CLASS_KEYS
+    ) -> Bare:
         """Rows written by batches of `size`; each process has `count` of them ready."""
-        self._all([{"do": "prepare", "count": count, "size": size, "seed": 7 + i} for i in range(PROCESSES)])
+        order = {"do": "prepare", "count": count, "size": size, "classes": list(classes)}
+        self._all([order | {"seed": 7 + i} for i in range(PROCESSES)])
         return self._turn({"do": "write", "connections": connections, "seconds": seconds})
 
     def fetch(self, size: int, *, connections: int, seconds: float, cold: bool) -> Bare:
@@ -85,9 +90,10 @@ def tenant_key(instance: Instance, tenant: str) -> int:
 
 
 @contextmanager
-def open_limit(instance: Instance, tenant: str) -> Iterator[Limit]:
-    """Processes with the vault's own rights on its database, ended at the end."""
-    opening = {"url": instance.database_url("private", "runtime"), "tenant_key": tenant_key(instance, tenant)}
+def open_limit(instance: Instance, tenant: str, *, packed: bool = False) -> Iterator[Limit]:
+    """Processes with the vault's own rights on its database, ended at the end. `packed`: see statements.py."""
+    url = instance.database_url("private", "runtime")
+    opening = {"url": url, "tenant_key": tenant_key(instance, tenant), "packed": packed}
     with open_processes("scripts.bench.bare", opening) as limit:
         yield limit
 

@@ -68,7 +68,7 @@ class VaultBench:
 
     def reveal(self, size: int) -> Figure:
         """Every worker holds every key."""
-        tokens = self._warm_tokens()
+        tokens = self.warm_tokens()
         requests = reveal_requests(tokens, batch=size, headers=self.stage.headers)
         self.load(requests, size, seconds=WARM_UP_SECONDS, repeat=True)
         return self._figure(
@@ -81,7 +81,7 @@ class VaultBench:
 
     def reveal_cold(self, size: int) -> Figure:
         """No worker holds any key: each round meets persons that nobody has looked at since the vault started."""
-        warm, fresh = self._warm_tokens(), self._tokens(COLD_VALUES * ROUNDS)
+        warm, fresh = self.warm_tokens(), self._tokens(COLD_VALUES * ROUNDS)
         self.stage.restart_vault()
         self.make_warm(warm)
         slices = iter([fresh[at : at + COLD_VALUES] for at in range(0, len(fresh), COLD_VALUES)])
@@ -160,9 +160,26 @@ class VaultBench:
         self._seed += 1
         return tokenise_requests(_batches(size, seconds), batch=size, seed=self._seed, headers=self.stage.headers)
 
-    def load(self, requests: list[bytes], size: int, *, seconds: float = 0, repeat: bool = False) -> Load:
+    def load(
+        self,
+        requests: list[bytes],
+        size: int,
+        *,
+        seconds: float = 0,
+        rate: float = 0,
+        repeat: bool = False,
+        keep_answers: bool = False,
+    ) -> Load:
         """One turn of the load client with the connections that go with this size of batch."""
-        return run_load(self.stage.service, requests, connections=CONNECTIONS[size], seconds=seconds, repeat=repeat)
+        return run_load(
+            self.stage.service,
+            requests,
+            connections=CONNECTIONS[size],
+            seconds=seconds,
+            rate=rate,
+            repeat=repeat,
+            keep_answers=keep_answers,
+        )
 
     def _tokens(self, count: int) -> list[str]:
         """Tokens of new persons, stored through the API."""
@@ -174,7 +191,7 @@ class VaultBench:
             raise InstanceProblem(f"{seen.failures} of {seen.answers} requests failed while persons were stored")
         return [item["token"] for body in seen.bodies for item in json.loads(body)["items"]]
 
-    def _warm_tokens(self) -> list[str]:
+    def warm_tokens(self) -> list[str]:
         """Persons whose keys every worker holds."""
         if not self._warm:
             self._warm = self._tokens(WARM_VALUES)

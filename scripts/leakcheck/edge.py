@@ -1,16 +1,15 @@
 """Persons sent straight at the public edge, each on a connection of its own: the edge must refuse them."""
 
-import http.client
 import json
 import secrets
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import quote, urlencode
 
 from pii_vault.core.checksums import inn_is_valid, luhn_is_valid, snils_is_valid
 from scripts.leakcheck.canaries import Canaries, digits, latin, phone
-from scripts.leakcheck.rig import Rig
+from scripts.leakcheck.ground import Ground
 from scripts.leakcheck.scan import Hit
 from scripts.leakcheck.sources import DECODED
 
@@ -51,8 +50,9 @@ class Request:
     must_refuse: bool = True
 
 
-def requests(value: str, *, bearer: str) -> Iterator[Request]:
-    signed = {"authorization": f"Bearer {bearer}"}
+def requests(value: str, *, signed: Mapping[str, str]) -> Iterator[Request]:
+    """`signed`: by which the CRM knows who asks."""
+    by = dict(signed)
     escaped = "".join(f"\\u{ord(letter):04x}" for letter in value)
     yield Request("path", "GET", f"/orders/{quote(value)}", {})
     yield Request("query", "GET", f"/orders?{urlencode({'q': value})}", {})
@@ -60,16 +60,16 @@ def requests(value: str, *, bearer: str) -> Iterator[Request]:
     yield Request("static path", "GET", f"/static/0/{quote(value)}.js", {})
     yield Request("form", "POST", "/orders/found", FORM, urlencode({"subject": value}))
     yield Request("form's name", "POST", "/orders/found", FORM, urlencode({value: "1"}))
-    yield Request("JSON", "POST", "/api/v1/contacts", JSON | signed, json.dumps({"subject": value, "tokens": {}}))
-    yield Request("JSON key", "POST", "/api/v1/contacts", JSON | signed, json.dumps({"tokens": {value: "1"}}))
-    yield Request("JSON, escaped", "POST", "/api/v1/contacts", JSON | signed, f'{{"subject": "{escaped}"}}')
-    yield Request("API query", "GET", f"/api/v1/orders?{urlencode({'number': value})}", signed)
-    yield Request("idempotency key", "POST", "/api/v1/contacts", JSON | signed | {"idempotency-key": value}, "{}")
+    yield Request("JSON", "POST", "/api/v1/contacts", JSON | by, json.dumps({"subject": value, "tokens": {}}))
+    yield Request("JSON key", "POST", "/api/v1/contacts", JSON | by, json.dumps({"tokens": {value: "1"}}))
+    yield Request("JSON, escaped", "POST", "/api/v1/contacts", JSON | by, f'{{"subject": "{escaped}"}}')
+    yield Request("API query", "GET", f"/api/v1/orders?{urlencode({'number': value})}", by)
+    yield Request("idempotency key", "POST", "/api/v1/contacts", JSON | by | {"idempotency-key": value}, "{}")
     yield Request("cookie", "GET", "/orders", {"cookie": f"who={quote(value)}"})
     yield Request("referrer", "GET", "/orders", {"referer": f"https://x.example/?t={quote(value)}"}, must_refuse=False)
     yield Request("user agent", "GET", "/orders", {"user-agent": f"Browser ({value})"}, must_refuse=False)
     yield Request("forwarded", "GET", "/nowhere", {"x-forwarded-for": value, "x-who": value}, must_refuse=False)
-    yield Request("broken JSON", "POST", "/api/v1/contacts", JSON | signed, f'{{"a": "{value}', must_refuse=False)
+    yield Request("broken JSON", "POST", "/api/v1/contacts", JSON | by, f'{{"a": "{value}', must_refuse=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +90,29 @@ class EdgeResult:
         return "caught" if {hit.canary for hit in hits if self.at_home(hit)} == set(self.homes) else "missed"
 
 
-def prepare(canaries: Canaries, *, bearer: str) -> list[tuple[str, Request]]:
+def prepare(canaries: Canaries, *, signed: Mapping[str, str]) -> list[tuple[str, Request]]:
     """Every class by every way, each with a value of its own."""
-    ways = [request.name for request in requests("", bearer="")]
+    ways = [request.name for request in requests("", signed={})]
     prepared = []
     for way in range(len(ways)):
         for kind, value in values().items():
             label = f"edge, {kind} in {ways[way]}"
             canaries.value(label, value)
-            prepared.append((label, list(requests(value, bearer=bearer))[way]))
+            prepared.append((label, list(requests(value, signed=signed))[way]))
     secrets.SystemRandom().shuffle(prepared)
     return prepared
 
 
-def send(rig: Rig, prepared: list[tuple[str, Request]]) -> EdgeResult:
+def send(
+    ground: Ground, prepared: list[tuple[str, Request]], *, heard: Callable[[bytes], None] | None = None
+) -> EdgeResult:
+    """`heard` is told every answer."""
     homes: dict[str, str] = {}
     refused, accepted = 0, []
-    host = rig.instance.crm_origin.partition("://")[2]
     for label, request in prepared:
-        port, status, body = _send(rig.instance.ports.target("crm"), host, request)
+        port, status, body = _send(ground, request)
+        if heard is not None:
+            heard(body)
         homes[label] = f"crm-{port}.received"
         if status == REFUSED and CODE in body:
             refused += request.must_refuse
@@ -117,12 +121,12 @@ def send(rig: Rig, prepared: list[tuple[str, Request]]) -> EdgeResult:
     return EdgeResult(sum(request.must_refuse for _, request in prepared), refused, homes, accepted)
 
 
-def _send(port: int, host: str, request: Request) -> tuple[int, int, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+def _send(ground: Ground, request: Request) -> tuple[int, int, bytes]:
+    connection = ground.crm_connection()
     try:
         connection.connect()
         own_port = int(connection.sock.getsockname()[1])
-        headers = {"host": host, "connection": "close"} | request.headers
+        headers = {"host": ground.crm_host, "connection": "close"} | request.headers
         connection.request(request.method, request.path, body=request.body.encode() or None, headers=headers)
         answer = connection.getresponse()
         return own_port, answer.status, answer.read()

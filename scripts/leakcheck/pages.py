@@ -9,6 +9,7 @@ import pyotp
 from playwright.async_api import Browser, BrowserContext, FrameLocator, Page, expect
 
 from scripts.leakcheck.canaries import Canaries, Person
+from scripts.leakcheck.messages import TITLES, Partner
 from scripts.leakcheck.rig import Rig
 from scripts.local.browser import launch
 
@@ -19,11 +20,14 @@ CODE_SECONDS: Final = 2  # a code that ends sooner is not typed
 class Pages:
     """One browser; a context for each member of staff. `step` is told what is being done."""
 
-    def __init__(self, rig: Rig, canaries: Canaries, *, known: Person, step: Callable[[str], None]) -> None:
-        """`known`: a person whose order is in the CRM already."""
+    def __init__(
+        self, rig: Rig, canaries: Canaries, *, known: Person, partner: Partner, step: Callable[[str], None]
+    ) -> None:
+        """`known`: a person whose order is in the CRM already. `partner` receives what is sent to persons."""
         self._rig = rig
         self._canaries = canaries
         self._known = known
+        self._partner = partner
         self._step = step
 
     async def drive(self) -> None:
@@ -65,6 +69,7 @@ class Pages:
         await self._list(page)
         await self._find(page)
         await self._card(page)
+        await self._messages(page)
         await self._contacts(page)
         self._step("language, theme, sign-out")
         for change in ("lang=en", "theme=dark", "lang=ru", "theme=light"):
@@ -126,6 +131,30 @@ class Pages:
         await self._fill(page.frame_locator("dialog#correct-contact iframe"), values)
         await page.wait_for_selector("dialog#correct-contact:not([open])", state="attached")
         await page.wait_for_selector("[data-reveal][data-state=drawn]")
+
+    async def _messages(self, page: Page) -> None:
+        """From the card of an order: each approved template once, and its states until the partner's report."""
+        self._step("messages: sent from the card, answered and reported by the partner")
+        card = page.url
+        for title in TITLES:
+            await page.goto(card)
+            await page.click("a[href^='/messages/new']")
+            await page.locator("form", has_text=title).locator("button").dblclick()
+            await page.wait_for_url(card)
+        await self._listed(page, "отправлено")
+        self._partner.require_received(len(TITLES))
+        self._partner.report(self._rig.instance)
+        await self._listed(page, "доставлено")
+
+    async def _listed(self, page: Page, state: str) -> None:
+        """Until every message on the card says so. Raises playwright's error after a while."""
+        states = page.locator(".messages .status", has_text=state)
+        for _ in range(PATIENCE_MS // 500):
+            await page.reload()
+            if await states.count() == len(TITLES):
+                return
+            await page.wait_for_timeout(500)
+        await expect(states).to_have_count(len(TITLES))
 
     async def _reveal(self, page: Page) -> None:
         """A real press on each of the first cells, and on a purpose where the frame asks for one."""

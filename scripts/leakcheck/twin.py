@@ -21,6 +21,7 @@ import brotli
 import psutil
 from psycopg.types.json import Jsonb
 
+from scripts.leakcheck import origin
 from scripts.leakcheck.canaries import Canaries, digits, word
 from scripts.leakcheck.crew import Found
 from scripts.leakcheck.rig import Rig
@@ -103,6 +104,7 @@ class Leaks:
 
     channels: dict[str, str]
     lines: list[bytes]
+    statement: dict[str, str]  # of a new origin of the audit log: who approved, and why
     wire: dict[tuple[str, str, str], tuple[str, bytes]]
 
 
@@ -115,6 +117,10 @@ def prepare(twin: Twin, *, secret: str) -> Leaks:
     }
     lines = [make(twin.name("log", leak=f"form {form}")) for form, make in FORMS.items()]
     lines += [make(twin.phone("log", leak=f"form {form}")) for form, make in PHONE_FORMS.items()]
+    statement = {
+        "approver": twin.name("database", leak="approver of a new origin"),
+        "reason": twin.name("wire intake received", leak="reason of a new origin"),
+    }
     wire = {}
     for route in ("crm", "intake", "service", "postgres"):
         for way in ("received", "sent"):
@@ -125,7 +131,7 @@ def prepare(twin: Twin, *, secret: str) -> Leaks:
                     coding,
                     CODINGS[coding](json.dumps({"who": value}, ensure_ascii=False).encode()),
                 )
-    return Leaks(channels, lines, wire)
+    return Leaks(channels, lines, statement, wire)
 
 
 @contextmanager
@@ -163,6 +169,7 @@ def leaked(rig: Rig, leaks: Leaks) -> Iterator[None]:
         log.write(b"\n".join([values["log"].encode(), *leaks.lines]) + b"\n")
     _write(instance.temporary("public") / "upload", values["temporary"])
     _write(instance.run("public") / "notes", values["files"])
+    origin.leak(instance, **leaks.statement)
     leak_over_wire(rig, leaks.wire)
     try:
         _write(planted, values["static"])

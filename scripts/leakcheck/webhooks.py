@@ -1,20 +1,17 @@
 """Persons in a shop's webhooks: in the fields that are meant for them, and in every field that is not."""
 
 import copy
-import time
 from collections.abc import Callable
 from typing import Any, Final
 
 import httpx
-import psycopg
 
 from scripts.leakcheck.canaries import Canaries, Person
-from scripts.leakcheck.rig import Rig
+from scripts.leakcheck.ground import Ground
 from scripts.local.instance import InstanceProblem
 from scripts.local.shop import encode, order, product
 
 FIRST_NUMBER: Final = 5001
-PATIENCE_SECONDS: Final = 30.0
 TOO_BIG: Final = 1024 * 1024 + 1
 Order = dict[str, Any]
 Plant = Callable[[Order, Person], None]
@@ -120,18 +117,28 @@ ODD: Final[dict[str, Plant]] = {
 class Webhooks:
     """Sends and counts; every order has a number of its own."""
 
-    def __init__(self, rig: Rig, canaries: Canaries) -> None:
-        self._rig = rig
+    def __init__(self, ground: Ground, canaries: Canaries, *, first: int = FIRST_NUMBER) -> None:
         self._canaries = canaries
-        self._shop = rig.shop
-        self._number = FIRST_NUMBER
-        self._client = httpx.Client(trust_env=False, timeout=20)
+        self._shop = ground.shop
+        self._number = first
+        self._client = ground.hooks()
 
     def plain(self, entry: str) -> Person:
         """One order of a fresh person."""
         person = self._canaries.person(f"webhook, {entry}")
         self._send(self._order(person), 200)
         return person
+
+    def noted(self, entry: str, note: str) -> None:
+        """One order of a fresh person, with this note."""
+        payload = self._order(self._canaries.person(entry))
+        self._send(payload | {"customer_note": note}, 200)
+
+    def marked(self, code: str) -> None:
+        """One order whose campaign has this code, which is no person and passes: where it comes to, orders come."""
+        payload = self._order(self._canaries.person("webhook, marked order"))
+        _mark("utm_campaign", lambda _: code)(payload, self._canaries.person("webhook, nobody"))
+        self._send(payload, 200)
 
     def all(self) -> None:
         regular = self.plain("order")
@@ -202,59 +209,3 @@ def _expect(answer: httpx.Response, status: int | None) -> None:
     if status is not None and answer.status_code != status:
         message = f"the gateway answered {answer.status_code} where {status} was expected: the check would prove little"
         raise InstanceProblem(message)
-
-
-def wait_for_outbox(rig: Rig) -> int:
-    """Until everything accepted has been forwarded. Returns how many events the CRM refused for good."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    query = "SELECT count(*) FILTER (WHERE dead IS NULL), count(*) FILTER (WHERE dead IS NOT NULL) FROM gateway_outbox"
-    with rig.private_database() as connection:
-        while time.monotonic() < deadline:
-            row = connection.execute(query).fetchone()
-            if row is not None and row[0] == 0:
-                return int(row[1])
-            # What has failed need not sit out its pause: the CRM is back.
-            connection.execute("UPDATE gateway_outbox SET due = now() WHERE dead IS NULL AND failure IS NOT NULL")
-            time.sleep(0.3)
-    message = f"the outbox has not drained after {PATIENCE_SECONDS:.0f} s; run with --keep and look at the worker's log"
-    raise InstanceProblem(message)
-
-
-def provoke_errors(rig: Rig, hooks: Webhooks) -> None:
-    """The CRM down, its table refusing rows, its database away: each while a person's order is on its way."""
-    rig.stop_app()
-    hooks.plain("CRM down")
-    _wait_for_failure(rig)
-    rig.start_app()
-    wait_for_outbox(rig)
-    with rig.public_database() as connection:
-        connection.execute("ALTER TABLE orders ADD CONSTRAINT refuse_all CHECK (false) NOT VALID")
-        hooks.plain("CRM's table refuses rows")
-        _wait_for_failure(rig)
-        connection.execute("ALTER TABLE orders DROP CONSTRAINT refuse_all")
-    wait_for_outbox(rig)
-    # From another database: this one is closed to everybody meanwhile.
-    elsewhere = rig.instance.superuser_url("public").rpartition("/")[0] + "/postgres"
-    with psycopg.connect(elsewhere, autocommit=True) as connection:
-        connection.execute("ALTER DATABASE app WITH ALLOW_CONNECTIONS false")
-        connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'app'")
-        hooks.plain("CRM's database away")
-        _wait_for_failure(rig)
-        connection.execute("ALTER DATABASE app WITH ALLOW_CONNECTIONS true")
-
-
-def _wait_for_failure(rig: Rig) -> None:
-    """Until the order was offered to the CRM in vain.
-
-    Raises:
-        InstanceProblem: it was not, so the error that should have been provoked did not happen.
-    """
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    with rig.private_database() as connection:
-        while time.monotonic() < deadline:
-            row = connection.execute("SELECT count(*) FROM gateway_outbox WHERE failure IS NOT NULL").fetchone()
-            if row is not None and row[0] > 0:
-                return
-            time.sleep(0.1)
-    message = "an order was not offered to a CRM that cannot take it: the provoked error did not happen"
-    raise InstanceProblem(message)
