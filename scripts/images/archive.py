@@ -34,6 +34,25 @@ def files(archive: Path, wanted: Callable[[str], bool]) -> dict[str, bytes]:
     return found
 
 
+def unpack(archive: Path, folder: Path) -> dict[str, Any]:
+    """The image's whole tree with its owners and modes, as root; returns the image's configuration.
+
+    Ours have one layer that hides nothing; another is refused.
+
+    Raises:
+        ImageProblem: the archive is no image of ours.
+    """
+    with _opened(archive) as outer:
+        manifest = _json(outer, _blob(_manifest_entry(outer)["digest"]))
+        for layer in manifest["layers"]:
+            with tarfile.open(fileobj=_read(outer, _blob(layer["digest"])), mode="r|*") as inner:
+                for member in inner:
+                    if PurePosixPath(member.name).name.startswith(_HIDDEN):
+                        raise ImageProblem(f"{archive.name} hides what it holds", hint="build it again")
+                    inner.extract(member, folder, filter="fully_trusted")  # built here, a moment ago
+        return _json(outer, _blob(manifest["config"]["digest"]))
+
+
 def size(archive: Path) -> int:
     return archive.stat().st_size
 

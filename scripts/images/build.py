@@ -46,7 +46,7 @@ def build(
         ImageProblem: which image failed, and why.
     """
     OUT.mkdir(parents=True, exist_ok=True)
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    version = _version()
     revision = _revision()
     done: dict[str, Built] = {}
     chosen = ""
@@ -62,6 +62,15 @@ def build(
         done[name] = _one(engine, image, {"BASE": chosen, "VERSION": version, "REVISION": revision}, fresh=fresh)
         _stamp(name).write_text(json.dumps({"key": key, "built": asdict(done[name])}), "utf-8")
     return done
+
+
+def ready(names: Sequence[str], *, named_base: str) -> dict[str, Built] | None:
+    """The named images when all of them are built from what is here now; it needs no engine."""
+    OUT.mkdir(parents=True, exist_ok=True)
+    version = _version()
+    found = {name: _kept(name, _key(IMAGES[name], named_base, "", "", version)) for name in names}
+    whole = {name: built for name, built in found.items() if built is not None}
+    return whole if len(whole) == len(found) else None
 
 
 def _one(engine: Engine, image: Image, arguments: Mapping[str, str], *, fresh: bool) -> Built:
@@ -140,6 +149,10 @@ def _slowly(command: list[str], engine: Engine, name: str, *, hint: str) -> None
 
 def _relative(path: Path) -> str:
     return str(path.relative_to(ROOT))
+
+
+def _version() -> str:
+    return str(tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"])
 
 
 def _revision() -> str:

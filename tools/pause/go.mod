@@ -1,0 +1,3 @@
+module larets/tools/pause
+
+go 1.26.0
