@@ -10,11 +10,13 @@ from pii_vault.consent.give import give as give_consent
 from pii_vault.consent.history import astray, consents_of
 from pii_vault.consent.texts import add_text, list_texts
 from pii_vault.consent.withdraw import withdraw as withdraw_consent
+from pii_vault.relay.budgets import load_relay_budgets
+from pii_vault.relay.confirm import Asked, ask
 from pii_vault.vault import new_request_id
-from scripts.local.officer import DEFAULT_OFFICER, OfficerDesk, at_desk
+from scripts.vault.officer import DEFAULT_OFFICER, OfficerDesk, at_desk
 from scripts.voice import emit, fail, result, say
 
-cli = typer.Typer(no_args_is_help=True, help="Consents: texts, give, withdraw, list, check.")
+cli = typer.Typer(no_args_is_help=True, help="Consents: texts, give, ask, withdraw, list, check.")
 
 HOW = ("web_form", "call", "paper")
 SubjectId = Annotated[str, typer.Argument(metavar="SUBJECT", help="sub_…")]
@@ -78,12 +80,9 @@ def give(
 
     async def act(desk: OfficerDesk) -> str:
         tenant, bits = await desk.person(subject)
-        # Who writes down what a buyer says writes down a consent too; the officer's own role only withdraws.
-        who = desk.officer(tenant, by)
-        taker = Principal(who.kind, who.id, tenant, ("sales",), who.contour, who.second_factor_at, who.label)
         return await give_consent(
             desk.vault,
-            taker,
+            _taker(desk, tenant, by),
             bits,
             purpose=purpose,
             channel=channel,
@@ -93,6 +92,35 @@ def give(
 
     consent = at_desk(act)
     _tell({"consent": consent, "subject": subject}, f"{subject}: {purpose}, {channel}: in force", as_json=as_json)
+
+
+@cli.command("ask")
+def ask_(
+    subject: SubjectId,
+    *,
+    channel: Annotated[str, typer.Option(help="email or sms: where the request goes")] = "email",
+    purpose: Purpose = "marketing",
+    by: By = DEFAULT_OFFICER,
+    as_json: Json = False,
+) -> None:
+    """Have the relay ask the person, by the shop's approved message; in force once they confirm it."""
+
+    async def act(desk: OfficerDesk) -> Asked:
+        tenant, bits = await desk.person(subject)
+        budgets = load_relay_budgets(desk.place.vault_settings().policies_dir / "relay.yaml")
+        return await ask(
+            desk.vault,
+            _taker(desk, tenant, by),
+            bits,
+            purpose=purpose,
+            channel=channel,
+            budgets=budgets,
+            request_id=new_request_id(),
+        )
+
+    asked = at_desk(act)
+    content = {"consent": asked.consent, "dispatch": asked.dispatch, "subject": subject}
+    _tell(content, f"{subject}: {purpose}, {channel}: asked, message {asked.dispatch}", as_json=as_json)
 
 
 @cli.command()
@@ -148,6 +176,12 @@ def check(*, tenant: TenantOption = None, as_json: Json = False) -> None:
     if found:
         say("larets: error: these persons' marks are not what their consents say")
     raise typer.Exit(1 if found else 0)
+
+
+def _taker(desk: OfficerDesk, tenant: str, by: str) -> Principal:
+    """Who writes down what a buyer says writes down a consent too; the officer's own role only withdraws."""
+    who = desk.officer(tenant, by)
+    return Principal(who.kind, who.id, tenant, ("sales",), who.contour, who.second_factor_at, who.label)
 
 
 def _tell(content: dict[str, Any], line: str, *, as_json: bool) -> None:

@@ -9,7 +9,7 @@ import typer
 
 from pii_vault.identity.dev import issue_vault_token
 from scripts.local.instance import load
-from scripts.local.issuer import LocalIssuer, run
+from scripts.vault.issuer import IssuerDesk, run
 from scripts.voice import fail, result
 
 cli = typer.Typer(no_args_is_help=True, help="Tokens and secrets of the local instance.")
@@ -39,8 +39,8 @@ def token(
     """A genuine access token of five minutes, as if this member of the demo staff had just signed in."""
     member = _member(role)
 
-    async def act(local: LocalIssuer) -> str:
-        return issue_vault_token(local.issuer, staff_id=member["id"], audience=audience)
+    async def act(desk: IssuerDesk) -> str:
+        return issue_vault_token(desk.issuer, staff_id=member["id"], audience=audience)
 
     result(run(act))
 

@@ -4,7 +4,6 @@ Works on the local instance, or with the settings of the vault's own environment
 """
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from datetime import datetime
@@ -13,7 +12,6 @@ from typing import Annotated, Any, TypeVar
 import typer
 
 from pii_vault.assemble import open_keys, open_vault
-from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import KeyStepRefused, UnknownTenantKey, VaultError
 from pii_vault.keys.choose import root_seal, transit_options
 from pii_vault.keys.contexts import IDENTITY_TENANT
@@ -25,7 +23,7 @@ from pii_vault.operations.key_status import TenantStatus, key_status, tenant_ids
 from pii_vault.operations.rewrap import LOAD, Rewrapped
 from pii_vault.operations.rewrap import rewrap as rewrap_keys
 from pii_vault.vault import Vault
-from scripts.local.instance import load
+from scripts.vault.target import here
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Key versions: status, rotate, rewrap, trim; init of a key service.")
@@ -103,7 +101,7 @@ def trim(tenant: Tenant = None, kind: KindOption = "kek", as_json: Json = False)
 @cli.command()
 def init(as_json: Json = False) -> None:
     """Make the keys that belong to no shop, in an empty transit engine or as a new keyring file. Never over others."""
-    settings = _settings()
+    settings = here().vault_settings()
     try:
         if settings.key_service == "transit":
             create_transit_keys(transit_options(settings))
@@ -120,17 +118,8 @@ def init(as_json: Json = False) -> None:
 # --- common ------------------------------------------------------------------------------------------
 
 
-def _settings() -> VaultSettings:
-    if "LARETS_VAULT_DATABASE_URL" not in os.environ and "LARETS_SECRETS_DIR" not in os.environ:
-        return load().vault_settings()
-    try:
-        return load_settings()
-    except SettingsProblem as error:
-        fail(str(error), hint="set LARETS_ENV and LARETS_VAULT_* as the vault's own processes have them")
-
-
 def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
-    settings = _settings()
+    settings = here().vault_settings()
 
     async def main() -> T:
         keys = open_keys(settings)
@@ -140,9 +129,7 @@ def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
     try:
         return asyncio.run(main())
     except VaultError as error:
-        fail(
-            error.detail, hint="docs/guide-keys.md has the steps in order; nothing is half-done that repeating ends not"
-        )
+        fail(error.detail, hint="docs/guide-keys.md has the steps in order; one that was cut off ends by repeating it")
 
 
 def _each(

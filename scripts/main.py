@@ -5,47 +5,15 @@ import importlib
 import subprocess
 import sys
 from types import ModuleType
-from typing import Any, Final
+from typing import Final
 
-import typer.main
-from typer.core import TyperGroup
-
+from scripts.commands import COMMANDS
+from scripts.group import LazyGroup, end_if_away
 from scripts.local.instance import ROOT, InstanceProblem
 from scripts.voice import fail
 
-# command → (module, what it does); the module has a typer application `cli` or, for a single command, `command`.
-COMMANDS: Final[dict[str, tuple[str, str]]] = {
-    "up": ("scripts.up", "start both contours and bring one order through"),
-    "down": ("scripts.down", "stop the processes of this instance; data stay"),
-    "reset": ("scripts.reset", "delete the data and secrets of this instance, after asking"),
-    "status": ("scripts.status", "what runs where"),
-    "logs": ("scripts.logs", "the logs of all processes"),
-    "smoke": ("scripts.smoke", "send a fresh order and check who sees what"),
-    "leakcheck": ("scripts.leakcheck.command", "plant canary persons and scan everything public"),
-    "bench": ("scripts.bench.command", "measure speed against the bare database and cipher"),
-    "classify": ("scripts.classify", "find personal data in notes, chats and transcripts"),
-    "relay": ("scripts.relay", "what a shop may send outside, and what became of it"),
-    "rows": ("scripts.rows", "files of rows: values to tokens and back"),
-    "audit": ("scripts.audit", "the audit log: verify, export, who looked, go on after a restore"),
-    "search": ("scripts.search", "indexes by parts of values: plan, re-index"),
-    "keys": ("scripts.keys", "key versions: status, rotate, rewrap, trim"),
-    "subject": ("scripts.subject", "a person's rights: find, export, correct, block, erase, prove"),
-    "consent": ("scripts.consent", "consents: texts, give, withdraw, list"),
-    "tenant": ("scripts.tenant", "shops: create, suspend"),
-    "staff": ("scripts.staff", "staff of a shop: invite, roles, second factor"),
-    "program": ("scripts.program", "programs that call the vault with a certificate"),
-    "shop": ("scripts.shop", "a shop's connections, dictionary and deliveries"),
-    "postgres": ("scripts.postgres_settings", "settings of PostgreSQL sized to a machine"),
-    "tools": ("scripts.tools.command", "third-party programs for tests and rehearsals"),
-    "images": ("scripts.images.command", "container images of both contours, with their lists of contents"),
-    "rehearse": ("scripts.rehearse.command", "the deployment on two control planes of this machine"),
-    "env": ("scripts.env.command", "both halves on their clusters: check, plan, apply, drift, …"),
-    "dev": ("scripts.dev", "tokens and secrets of the local instance (dev only)"),
-}
 # Commands that need the packages of the tests: `make up` alone does not install them.
-CHECKS: Final = frozenset({"env", "rehearse", "leakcheck", "bench"})
-# By name, so that no driver is imported for an error that did not happen.
-AWAY: Final = frozenset({"OperationalError", "TransportError", "StoreUnavailable", "ConnectionError"})
+CHECKS: Final = frozenset({"env", "rehearse", "rehearse-deep", "leakcheck", "bench"})
 
 
 def load_command(name: str) -> ModuleType:
@@ -63,32 +31,11 @@ def load_command(name: str) -> ModuleType:
     return importlib.import_module(module)
 
 
-class LazyGroup(TyperGroup):
-    """Knows the names of all commands and imports a module only to run it, or to print its own help."""
-
-    def list_commands(self, ctx: Any) -> list[str]:
-        del ctx
-        return list(COMMANDS)
-
-    def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        del ctx
-        if cmd_name not in COMMANDS:
-            return None
-        _, summary = COMMANDS[cmd_name]
-        command = typer.main.get_command(load_command(cmd_name).cli)
-        command.name = cmd_name
-        command.short_help = summary
-        return command
-
-    def format_commands(self, ctx: Any, formatter: Any) -> None:
-        del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
-
-
 def main() -> None:
     """Entry point of the `larets` script."""
     group = LazyGroup(
+        known=COMMANDS,
+        load=load_command,
         name="larets",
         help="Larets: a CRM that holds only tokens, and the vault that holds the persons.",
         no_args_is_help=True,
@@ -111,11 +58,7 @@ def _told(problem: Exception) -> None:
             str(problem),
             hint="look at the end of the server's log; a full disk or a taken port are the usual causes",
         )
-    if not AWAY.isdisjoint(kind.__name__ for kind in type(problem).__mro__):
-        fail(
-            f"the instance does not answer ({type(problem).__name__})",
-            hint="`larets status` says what runs, `make up` starts it",
-        )
+    end_if_away(problem, who="the instance", hint="`larets status` says what runs, `make up` starts it")
     if isinstance(problem, OSError):
         where = f": {problem.filename}" if problem.filename else ""
         full = problem.errno in {errno.ENOSPC, errno.EDQUOT}

@@ -1,14 +1,17 @@
 """`larets program`: programs of the private contour that may call the vault with a certificate."""
 
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from pii_vault.identity.models import ServiceClient
 from pii_vault.identity.programs import list_programs, register_program, revoke_program
-from scripts.local.issuer import LocalIssuer, run
-from scripts.local.keys import private_authority
-from scripts.voice import emit, result, say
+from scripts.vault.issuer import IssuerDesk, run
+from scripts.vault.target import Place, described
+from scripts.voice import emit, fail, result, say
+
+if TYPE_CHECKING:
+    from scripts.local.instance import Instance
 
 cli = typer.Typer(no_args_is_help=True, help="Programs that call the vault with a certificate.")
 
@@ -29,16 +32,18 @@ def register(
     as_json: Json = False,
 ) -> None:
     """Let a program in, for these shops and purposes alone; repeating it replaces them."""
+    if described() and not own_certificate:
+        fail("this contour's certificates are not signed here", hint="--own-certificate, and `larets env issue`")
 
-    async def act(local: LocalIssuer) -> dict[str, Any]:
-        with local.sessions.begin() as db:
-            is_new = register_program(db, name, tenants=tenants, purposes=purposes, known=local.vault.purposes)
+    async def act(desk: IssuerDesk) -> dict[str, Any]:
+        with desk.sessions.begin() as db:
+            is_new = register_program(db, name, tenants=tenants, purposes=purposes, known=desk.vault.purposes)
             for tenant in sorted(set(tenants)):
-                local.record(db, name, tenant, "program_register")
+                desk.record(db, name, tenant, "program_register")
         row = {"program": name, "tenants": sorted(set(tenants)), "purposes": sorted(set(purposes)), "new": is_new}
         if own_certificate:
             return row
-        certificate, key = private_authority(local.instance).issue(name)
+        certificate, key = _issue(desk.place, name)
         return row | {"certificate": str(certificate), "key": str(key)}
 
     row = run(act)
@@ -58,8 +63,8 @@ def list_(
 ) -> None:
     """Which programs may call, for whom and what for."""
 
-    async def act(local: LocalIssuer) -> list[dict[str, Any]]:
-        with local.sessions() as db:
+    async def act(desk: IssuerDesk) -> list[dict[str, Any]]:
+        with desk.sessions() as db:
             return [_row(program) for program in list_programs(db, tenant=tenant)]
 
     rows = run(act)
@@ -74,11 +79,11 @@ def list_(
 def revoke(name: Name, as_json: Json = False) -> None:
     """Shut a program out, within five seconds. Its certificate opens nothing from then on."""
 
-    async def act(local: LocalIssuer) -> list[str]:
-        with local.sessions.begin() as db:
+    async def act(desk: IssuerDesk) -> list[str]:
+        with desk.sessions.begin() as db:
             tenants = revoke_program(db, name)
             for tenant in tenants:
-                local.record(db, name, tenant, "program_revoke")
+                desk.record(db, name, tenant, "program_revoke")
         return tenants
 
     tenants = run(act)
@@ -86,6 +91,12 @@ def revoke(name: Name, as_json: Json = False) -> None:
         emit({"program": name, "tenants": tenants, "revoked": True})
     else:
         result(f"{name}: revoked for {', '.join(tenants)}")
+
+
+def _issue(place: Place, name: str) -> tuple[Any, Any]:
+    from scripts.local.keys import private_authority  # noqa: PLC0415  an image holds no local instance
+
+    return private_authority(cast("Instance", place)).issue(name)
 
 
 def _row(program: ServiceClient) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,14 +10,15 @@ import typer
 import yaml
 
 from pii_vault import store
-from pii_vault.access.principal import Principal
 from pii_vault.relay import store as sql
 from pii_vault.relay import templates
 from pii_vault.relay.destinations import add_destination, check_url
 from pii_vault.relay.outside import Destination
-from pii_vault.relay.template import read_template
+from pii_vault.relay.revive import revive
+from pii_vault.relay.schemas import State
+from pii_vault.relay.template import read_stored, read_template
 from pii_vault.vault import new_request_id
-from scripts.local.officer import OfficerDesk, at_desk
+from scripts.vault.officer import DEFAULT_OFFICER, OfficerDesk, at_desk
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Destinations, approved templates and dispatches.")
@@ -46,12 +48,12 @@ def add(
     """List a host. Its secret is typed at a prompt, sent on standard input, or stands in LARETS_RELAY_SECRET."""
 
     async def act(desk: OfficerDesk) -> dict[str, str]:
-        settings = desk.instance.vault_settings()
+        settings = desk.place.vault_settings()
         shop = await desk.tenant(tenant)
         kind: Any = check_url(url, local=settings.is_local)
         made = Destination(name, kind, url, sender, login, _secret())
         end = await add_destination(
-            desk.instance.vault_database_url, desk.vault.keys, made, tenant=shop, local=settings.is_local
+            desk.place.vault_database_url, desk.vault.keys, made, tenant=shop, local=settings.is_local
         )
         return {"destination": name, "kind": kind, "reports": f"{settings.hooks_origin}/relay/{shop}/{name}/{end}"}
 
@@ -87,7 +89,7 @@ def propose_(
         fail(f"{file.name} is no template", hint="see docs/guide-relay.md")
 
     async def act(desk: OfficerDesk) -> dict[str, Any]:
-        who = _who(await desk.tenant(tenant), by)
+        who = desk.officer(await desk.tenant(tenant), by)
         read = read_template(content)
         digest = await templates.propose(desk.vault, who, read, request_id=new_request_id())
         return {"template": read.id, "version": read.version, "digest": digest}
@@ -108,7 +110,7 @@ def approve_(
     """Approve somebody else's proposal. From now on the public contour may have it sent."""
 
     async def act(desk: OfficerDesk) -> None:
-        who = _who(await desk.tenant(tenant), by)
+        who = desk.officer(await desk.tenant(tenant), by)
         await templates.approve(
             desk.vault, who, template=name, version=version, digest=digest, request_id=new_request_id()
         )
@@ -117,13 +119,41 @@ def approve_(
     result(f"{name} {version} is approved")
 
 
+@template.command("reject")
+def reject_(
+    name: str,
+    version: int,
+    *,
+    digest: Annotated[str, typer.Option(help="as proposed: you reject this content and no other")],
+    note: Annotated[str, typer.Option(help="why, without personal data; its proposer reads it")],
+    by: By,
+    tenant: TenantOption = None,
+) -> None:
+    """Decide against somebody else's proposal. A better text is another version."""
+
+    async def act(desk: OfficerDesk) -> None:
+        who = desk.officer(await desk.tenant(tenant), by)
+        await templates.reject(
+            desk.vault, who, template=name, version=version, digest=digest, note=note, request_id=new_request_id()
+        )
+
+    at_desk(act)
+    result(f"{name} {version} is rejected")
+
+
 @template.command("retire")
-def retire_(name: str, version: int, by: By, tenant: TenantOption = None) -> None:
+def retire_(
+    name: str,
+    version: int,
+    by: By,
+    note: Annotated[str, typer.Option(help="why, without personal data")] = "",
+    tenant: TenantOption = None,
+) -> None:
     """Send nothing by it any more, what waits included."""
 
     async def act(desk: OfficerDesk) -> None:
-        who = _who(await desk.tenant(tenant), by)
-        await templates.retire(desk.vault, who, template=name, version=version, request_id=new_request_id())
+        who = desk.officer(await desk.tenant(tenant), by)
+        await templates.retire(desk.vault, who, template=name, version=version, note=note, request_id=new_request_id())
 
     at_desk(act)
     result(f"{name} {version} is retired")
@@ -131,16 +161,21 @@ def retire_(name: str, version: int, by: By, tenant: TenantOption = None) -> Non
 
 @template.command("list")
 def list_templates(tenant: TenantOption = None, as_json: Json = False) -> None:
-    """All versions, who proposed and who approved them."""
-    _show(
-        sql.TEMPLATES, tenant, as_json=as_json, empty="No templates: propose one with `larets relay template propose`."
-    )
+    """All versions, who proposed and who approved them. `kinds=missing`: propose the next version."""
+    empty = "No templates: propose one with `larets relay template propose`."
+    _show(sql.TEMPLATES, tenant, as_json=as_json, empty=empty, also=kinds_of)
+
+
+def kinds_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """What the list says of a version that was approved before parameters had kinds."""
+    found = read_stored(row["content"], digest=row["digest"])
+    return {} if found is None or found.is_typed else {"kinds": "missing"}
 
 
 @cli.command()
 def dispatches(
     *,
-    state: Annotated[str, typer.Option(help="queued | sent | delivered | refused | bounced | dead")] = "",
+    state: Annotated[State | None, typer.Option(help="only those in this state")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 50,
     tenant: TenantOption = None,
     as_json: Json = False,
@@ -149,7 +184,7 @@ def dispatches(
 
     async def act(desk: OfficerDesk) -> list[dict[str, Any]]:
         shop = await desk.tenant(tenant)
-        return [dict(row) for row in await store.fetch(desk.vault.pool, sql.LIST, shop, state, limit)]
+        return [dict(row) for row in await store.fetch(desk.vault.pool, sql.LIST, shop, state or "", limit)]
 
     rows = at_desk(act)
     if as_json:
@@ -166,18 +201,20 @@ def dispatches(
 @cli.command()
 def retry(
     dispatch: Annotated[str | None, typer.Argument(help="dsp_…; without it all dead ones of the shop")] = None,
+    by: Annotated[str, typer.Option("--by", help="staff id of who does it, for the record")] = DEFAULT_OFFICER,
     tenant: TenantOption = None,
+    as_json: Json = False,
 ) -> None:
-    """Send again what was given up."""
+    """Send again what was given up. One whose outcome is unknown may arrive twice: name it."""
 
     async def act(desk: OfficerDesk) -> int:
-        return len(await store.fetch(desk.vault.pool, sql.REVIVE, await desk.tenant(tenant), dispatch))
+        who = desk.officer(await desk.tenant(tenant), by)
+        return await revive(desk.vault, who, dispatch=dispatch, request_id=new_request_id())
 
-    result(f"{at_desk(act)} dispatches will be sent again")
-
-
-def _who(tenant: str, by: str) -> Principal:
-    return Principal(kind="staff", id=by, tenant=tenant, roles=("officer",), contour="private", label=by)
+    again = at_desk(act)
+    if dispatch is not None and not again:
+        fail(f"{dispatch} is none that was given up", hint="`larets relay dispatches` tells what became of it")
+    emit({"again": again}) if as_json else result(f"{again} dispatches will be sent again")
 
 
 def _secret() -> str:
@@ -188,10 +225,17 @@ def _secret() -> str:
     return sys.stdin.readline().strip()
 
 
-def _show(statement: str, tenant: str | None, *, as_json: bool, empty: str) -> None:
+def _show(
+    statement: str,
+    tenant: str | None,
+    *,
+    as_json: bool,
+    empty: str,
+    also: Callable[[Mapping[str, Any]], dict[str, str]] = lambda _: {},
+) -> None:
     async def act(desk: OfficerDesk) -> list[dict[str, Any]]:
         tenant_key = await desk.vault.tenants.key(await desk.tenant(tenant))
-        return [dict(row) for row in await store.fetch(desk.vault.pool, statement, tenant_key)]
+        return [dict(row) | also(row) for row in await store.fetch(desk.vault.pool, statement, tenant_key)]
 
     rows = at_desk(act)
     if as_json:

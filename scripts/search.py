@@ -13,11 +13,13 @@ import typer
 from pii_vault.assemble import open_keys, open_vault
 from pii_vault.core.search_keys import KeyKind
 from pii_vault.errors import VaultError
+from pii_vault.keys.contexts import IDENTITY_TENANT
 from pii_vault.operations import plan as planning
+from pii_vault.operations.key_status import tenant_ids
 from pii_vault.operations.reindex import LOAD, Reindexed
 from pii_vault.operations.reindex import reindex as rebuild
 from pii_vault.vault import Vault
-from scripts.local.deployed import target
+from scripts.vault.target import here
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Indexes by parts of values: plan, switch on and off; re-index.")
@@ -69,7 +71,7 @@ def plan(
 
 @cli.command()
 def reindex(
-    tenant: Tenant,
+    tenant: Annotated[str | None, typer.Option("--tenant", "-t", help="one shop; without it all of them")] = None,
     busy: Annotated[float, typer.Option("--load", help="share of the time to work, more than 0, at most 1")] = LOAD,
     as_json: Json = False,
 ) -> None:
@@ -77,22 +79,35 @@ def reindex(
 
     A run that was stopped goes on where it stopped. After a rotation: `larets keys trim --kind index`.
     """
-    told = 0
 
-    def progress(state: Reindexed) -> None:
-        nonlocal told
-        if state.rows - told >= PROGRESS_ROWS:
-            told = state.rows
-            say(f"{state.rows:,} values, {state.rows / max(state.seconds, 0.001):,.0f} a second")
+    async def act(vault: Vault) -> list[Reindexed]:
+        names = (
+            [tenant] if tenant is not None else [name for name in await tenant_ids(vault) if name != IDENTITY_TENANT]
+        )
+        return [await rebuild(vault, name, load=busy, progress=_Progress()) for name in names]
 
-    done = _run(lambda vault: rebuild(vault, tenant, load=busy, progress=progress))
+    done = _run(act)
     if as_json:
-        emit(asdict(done))
-    else:
-        result(f"{done.rows:,} values under index version {done.version} in {done.seconds:.1f} s")
-    if done.damaged:
-        say(f"larets: {done.damaged:,} values do not open and are found by nothing: run `larets audit verify`, restore")
-    raise typer.Exit(1 if done.damaged else 0)
+        emit([asdict(each) for each in done])
+    for each in done:
+        if not as_json:
+            result(f"{each.tenant}: {each.rows:,} values under index version {each.version} in {each.seconds:.1f} s")
+        if each.damaged:
+            say(f"larets: error: {each.tenant}: {each.damaged:,} values do not open and are found by nothing")
+            say("larets: hint: run `larets audit verify`, restore")
+    raise typer.Exit(1 if any(each.damaged for each in done) else 0)
+
+
+class _Progress:
+    """A line now and then."""
+
+    def __init__(self) -> None:
+        self._told = 0
+
+    def __call__(self, state: Reindexed) -> None:
+        if state.rows - self._told >= PROGRESS_ROWS:
+            self._told = state.rows
+            say(f"{state.tenant}: {state.rows:,} values, {state.rows / max(state.seconds, 0.001):,.0f} a second")
 
 
 def _part(text: str) -> tuple[str, KeyKind]:
@@ -103,7 +118,7 @@ def _part(text: str) -> tuple[str, KeyKind]:
 
 
 def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
-    settings = target().settings
+    settings = here().vault_settings()
 
     async def main() -> T:
         async with open_vault(settings.database_url, open_keys(settings), settings.policies_dir, pool_size=3) as vault:

@@ -18,7 +18,7 @@ from pii_vault.gateway.registry import CONNECTORS, get_connector
 from pii_vault.identity.record import OPERATOR
 from pii_vault.operations.access import new_entry
 from pii_vault.vault import Vault, new_request_id
-from scripts.local.instance import Instance, load
+from scripts.vault.target import Place, here
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="A shop's connections, dictionary and deliveries.")
@@ -31,11 +31,11 @@ ConnectionOption = Annotated[str | None, typer.Option("--connection", help="con_
 Json = Annotated[bool, typer.Option("--json", help="print the result as JSON")]
 
 
-def _run(act: Callable[[Instance], Awaitable[T]]) -> T:
-    """Runs an act against the local instance; what the vault says is wrong ends the command."""
+def _run(act: Callable[[Place], Awaitable[T]]) -> T:
+    """Runs an act against a vault; what the vault says is wrong ends the command."""
 
     async def within() -> T:
-        return await act(load())
+        return await act(here())
 
     try:
         return asyncio.run(within())
@@ -44,8 +44,8 @@ def _run(act: Callable[[Instance], Awaitable[T]]) -> T:
 
 
 def _with_pool(act: Callable[[Any], Awaitable[T]]) -> T:
-    async def within(instance: Instance) -> T:
-        pool = await store.create_pool(instance.database_url("private", "runtime"), size=1)
+    async def within(place: Place) -> T:
+        pool = await store.create_pool(place.vault_settings().database_url, size=1)
         try:
             return await act(pool)
         finally:
@@ -68,17 +68,17 @@ def connect_(
 ) -> None:
     """A new inbound address for the shop's system. Its secret is shown this once."""
 
-    async def act(instance: Instance) -> dict[str, str]:
-        settings = instance.vault_settings()
+    async def act(place: Place) -> dict[str, str]:
+        settings = place.vault_settings()
         keys = open_keys(settings)
         connector = get_connector(system)
         async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=1) as vault:
             # The key service has a part in it, so there are two records: without the first nothing is done.
             act = new_request_id()
             await _record(vault, tenant, "shop_connect", "intent", request_id=act)
-            made = await connect(instance.vault_database_url, keys, connector, tenant=tenant)
+            made = await connect(place.vault_database_url, keys, connector, tenant=tenant)
             await _record(vault, tenant, "shop_connect", "allow", request_id=act)
-        return {"connection": made.id, "url": instance.hooks_origin + made.path, "secret": made.secret}
+        return {"connection": made.id, "url": settings.hooks_origin + made.path, "secret": made.secret}
 
     made = _run(act)
     if as_json:
@@ -138,6 +138,8 @@ def retry(
 ) -> None:
     """Send dead letters again, when what the CRM refused them for is gone. `deliveries --dead` lists them."""
     revived = _with_pool(lambda pool: revive(pool, tenant=tenant, event=event))
+    if event is not None and not revived:
+        fail(f"{event} is no dead letter of this shop", hint="`larets shop deliveries --dead` lists them")
     if as_json:
         emit({"revived": revived})
     else:

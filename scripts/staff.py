@@ -16,7 +16,7 @@ from pii_vault.identity.staff import (
     set_enabled,
     set_role,
 )
-from scripts.local.issuer import LocalIssuer, run
+from scripts.vault.issuer import IssuerDesk, run
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Staff of a shop: invite, roles, second factor, sessions.")
@@ -38,9 +38,9 @@ def invite_(
     """A link, good once and for 48 hours, with which the person sets a password and a second factor."""
     chosen = _role(role)
 
-    async def act(local: LocalIssuer) -> dict[str, Any]:
-        issuer = local.issuer
-        with local.sessions.begin() as db:
+    async def act(desk: IssuerDesk) -> dict[str, Any]:
+        issuer = desk.issuer
+        with desk.sessions.begin() as db:
             invited = invite(
                 db,
                 issuer.keys,
@@ -51,8 +51,8 @@ def invite_(
                 policy=issuer.policy,
                 now=issuer.now(),
             )
-            local.record(db, invited.staff_id, tenant, "staff_invite")
-        return _link(local, invited)
+            desk.record(db, invited.staff_id, tenant, "staff_invite")
+        return _link(desk, invited)
 
     _show_link(run(act), as_json=as_json)
 
@@ -67,11 +67,11 @@ def role_(
     """Give a person another role. The vault obeys within seconds, the CRM within five minutes."""
     chosen = _role(role)
 
-    async def act(local: LocalIssuer) -> dict[str, Any]:
-        with local.sessions.begin() as db:
-            staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
-            set_role(db, staff.id, role=chosen, now=local.issuer.now())
-            local.record(db, staff.id, tenant, "staff_role")
+    async def act(desk: IssuerDesk) -> dict[str, Any]:
+        with desk.sessions.begin() as db:
+            staff = find_staff(db, desk.issuer.keys, tenant=tenant, who=who)
+            set_role(db, staff.id, role=chosen, now=desk.issuer.now())
+            desk.record(db, staff.id, tenant, "staff_role")
         return _row(staff)
 
     _show(run(act), as_json=as_json)
@@ -80,22 +80,22 @@ def role_(
 @cli.command()
 def disable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
     """End all sessions of a person and let nobody in under this login."""
-    _show(run(lambda local: _enable(local, who, tenant, enabled=False)), as_json=as_json)
+    _show(run(lambda desk: _enable(desk, who, tenant, enabled=False)), as_json=as_json)
 
 
 @cli.command()
 def enable(who: Who, tenant: TenantOption, as_json: Json = False) -> None:
     """Let a disabled person in again."""
-    _show(run(lambda local: _enable(local, who, tenant, enabled=True)), as_json=as_json)
+    _show(run(lambda desk: _enable(desk, who, tenant, enabled=True)), as_json=as_json)
 
 
 @cli.command("list")
 def list_(tenant: TenantOption, as_json: Json = False) -> None:
     """The people of a shop."""
 
-    async def act(local: LocalIssuer) -> list[dict[str, Any]]:
-        keys = local.issuer.keys
-        with local.sessions() as db:
+    async def act(desk: IssuerDesk) -> list[dict[str, Any]]:
+        keys = desk.issuer.keys
+        with desk.sessions() as db:
             return [
                 _row(staff)
                 | {
@@ -123,17 +123,17 @@ def reset(
 ) -> None:
     """For a lost phone: ends all sessions and gives a link to enrol a new second factor with the same password."""
 
-    async def act(local: LocalIssuer) -> dict[str, Any]:
-        issuer = local.issuer
-        with local.sessions.begin() as db:
+    async def act(desk: IssuerDesk) -> dict[str, Any]:
+        issuer = desk.issuer
+        with desk.sessions.begin() as db:
             staff = find_staff(db, issuer.keys, tenant=tenant, who=who)
             _, invited, ended = reset_second_factor(
                 db, issuer.keys, staff.id, policy=issuer.policy, now=issuer.now(), password_too=password
             )
-            local.record(db, staff.id, tenant, "second_factor_reset")
+            desk.record(db, staff.id, tenant, "second_factor_reset")
             for _ in ended:
-                local.record(db, staff.id, tenant, "session_end")
-        return _link(local, invited)
+                desk.record(db, staff.id, tenant, "session_end")
+        return _link(desk, invited)
 
     _show_link(run(act), as_json=as_json)
 
@@ -147,10 +147,10 @@ def sessions(
 ) -> None:
     """Where a person is signed in; with --end, end it. The vault obeys with the next request."""
 
-    async def act(local: LocalIssuer) -> list[dict[str, Any]]:
-        policy, now = local.issuer.policy, local.issuer.now()
-        with local.sessions.begin() as db:
-            staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
+    async def act(desk: IssuerDesk) -> list[dict[str, Any]]:
+        policy, now = desk.issuer.policy, desk.issuer.now()
+        with desk.sessions.begin() as db:
+            staff = find_staff(db, desk.issuer.keys, tenant=tenant, who=who)
             live = store.live_of(db, staff.id, policy=policy, now=now)
             doomed = [each.session.sid for each in live if end in ("all", each.session.sid)]
             if end and not doomed:
@@ -158,7 +158,7 @@ def sessions(
             rows = [_session_row(each, ended=each.session.sid in doomed) for each in live]
             for sid in doomed:
                 store.end(db, sid, reason="ended_by_operator", now=now)
-                local.record(db, staff.id, tenant, "session_end")
+                desk.record(db, staff.id, tenant, "session_end")
         return rows
 
     rows = run(act)
@@ -170,13 +170,13 @@ def sessions(
         result(f"{row['session']}  {row['state']:<6} {row['signed_in']}  {seen}  {row['device']}")
 
 
-async def _enable(local: LocalIssuer, who: str, tenant: str, *, enabled: bool) -> dict[str, Any]:
-    with local.sessions.begin() as db:
-        staff = find_staff(db, local.issuer.keys, tenant=tenant, who=who)
-        _, ended = set_enabled(db, staff.id, enabled=enabled, now=local.issuer.now())
-        local.record(db, staff.id, tenant, "staff_enable" if enabled else "staff_disable")
+async def _enable(desk: IssuerDesk, who: str, tenant: str, *, enabled: bool) -> dict[str, Any]:
+    with desk.sessions.begin() as db:
+        staff = find_staff(db, desk.issuer.keys, tenant=tenant, who=who)
+        _, ended = set_enabled(db, staff.id, enabled=enabled, now=desk.issuer.now())
+        desk.record(db, staff.id, tenant, "staff_enable" if enabled else "staff_disable")
         for _ in ended:
-            local.record(db, staff.id, tenant, "session_end")
+            desk.record(db, staff.id, tenant, "session_end")
     return _row(staff)
 
 
@@ -207,10 +207,10 @@ def _session_row(listed: store.Listed, *, ended: bool) -> dict[str, Any]:
     }
 
 
-def _link(local: LocalIssuer, invited: Invited) -> dict[str, Any]:
+def _link(desk: IssuerDesk, invited: Invited) -> dict[str, Any]:
     return {
         "staff": invited.staff_id,
-        "link": local.link(invited.code),
+        "link": desk.link(invited.code),
         "expires_at": invited.expires_at.isoformat(timespec="seconds"),
     }
 

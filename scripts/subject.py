@@ -4,6 +4,7 @@ import asyncio
 import json
 import sys
 import time
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -21,7 +22,7 @@ from pii_vault.rights.find import find_by_id, find_by_order, find_by_value
 from pii_vault.rights.prove import prove as prove_erasure
 from pii_vault.rights.restore import replay as replay_journal
 from pii_vault.vault import new_request_id
-from scripts.local.officer import DEFAULT_OFFICER, OfficerDesk, at_desk, read_value, save
+from scripts.vault.officer import DEFAULT_OFFICER, OfficerDesk, at_desk, read_value, save
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="A person's rights: find, export, correct, block, erase, prove.")
@@ -69,8 +70,8 @@ def find(
     if as_json:
         emit(found)
     for each in [] if as_json else found:
-        counted = {name: number for classes in each["values"].values() for name, number in classes.items()}
-        result(f"{each['subject']}  {each['state']:<8} {', '.join(f'{k}: {v}' for k, v in counted.items())}")
+        counted = sum(map(Counter, each["values"].values()), Counter[str]())
+        result(f"{each['subject']}  {each['state']:<8} {_counts(counted)}")
         for other in each["possible_duplicates"]:
             result(f"    may be the same person: {other['subject']} (same {other['class']})")
     if not found:
@@ -306,11 +307,17 @@ def _show_plan(plan: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         emit(plan)
         return
-    result(f"{plan['subject']} ({plan['state']}), groups to erase: {', '.join(plan['groups'])}")
-    result(f"  goes:  {plan['erased'] or 'nothing'}; keys: {plan['keys']}")
+    result(f"{plan['subject']} ({plan['state']}), groups to erase: {', '.join(plan['groups']) or 'none'}")
+    result(f"  goes:  {_counts(plan['erased']) or 'nothing'}; keys: {plan['keys']}")
     if plan["kept"]:
         confirmed = "" if plan["norm_confirmed_by"] else " (nobody has confirmed this norm yet)"
-        result(f"  stays: {plan['kept']} until {plan['kept_until'][:10]}: {plan['kept_because']['ru']}{confirmed}")
+        result(
+            f"  stays: {_counts(plan['kept'])} until {plan['kept_until'][:10]}: {plan['kept_because']['ru']}{confirmed}"
+        )
+
+
+def _counts(by_class: dict[str, int]) -> str:
+    return ", ".join(f"{class_id}: {number}" for class_id, number in by_class.items())
 
 
 def _tell(content: dict[str, Any], line: str, *, as_json: bool) -> None:

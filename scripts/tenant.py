@@ -8,10 +8,11 @@ import typer
 from pii_vault.access.principal import Principal
 from pii_vault.classify.setting import switch
 from pii_vault.errors import TenantKeyExists
+from pii_vault.identity.programs import serve_crm
 from pii_vault.identity.record import OPERATOR
 from pii_vault.identity.staff import add_tenant, find_staff, list_tenants, require_tenant_id, set_tenant_status
 from pii_vault.vault import new_request_id
-from scripts.local.issuer import LocalIssuer, run
+from scripts.vault.issuer import IssuerDesk, run
 from scripts.voice import emit, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="Shops: create, suspend, resume, list.")
@@ -29,13 +30,14 @@ def create(
 ) -> None:
     """Make a shop and its keys. Repeating it finishes what an interrupted run began."""
 
-    async def act(local: LocalIssuer) -> bool:
+    async def act(desk: IssuerDesk) -> bool:
         require_tenant_id(tenant)
         with suppress(TenantKeyExists):  # keys first, so that a shop with a row can always work
-            await local.keys.create_tenant(tenant)
-        with local.sessions.begin() as db:
+            await desk.keys.create_tenant(tenant)
+        with desk.sessions.begin() as db:
             is_new = add_tenant(db, tenant, title=title)
-            local.record(db, NOBODY, tenant, "tenant_create")
+            serve_crm(db, tenant)
+            desk.record(db, NOBODY, tenant, "tenant_create")
         return is_new
 
     is_new = run(act)
@@ -69,15 +71,15 @@ def classified_text(
     and the leak check's report say so for as long as it is on. What has crossed is not called back by off.
     """
 
-    async def act(local: LocalIssuer) -> None:
-        with local.sessions() as db:
-            person = find_staff(db, local.issuer.keys, tenant=tenant, who=officer)
+    async def act(desk: IssuerDesk) -> None:
+        with desk.sessions() as db:
+            person = find_staff(db, desk.issuer.keys, tenant=tenant, who=officer)
             principal = Principal(
                 kind="staff", id=person.id, tenant=tenant, roles=(person.role,), contour="private",
-                second_factor_at=local.vault.clock(), label=person.alias,
+                second_factor_at=desk.vault.clock(), label=person.alias,
             )  # fmt: skip
         await switch(
-            local.vault, principal, class_id=class_id, on=state == "on", request_id=new_request_id(), by=OPERATOR
+            desk.vault, principal, class_id=class_id, on=state == "on", request_id=new_request_id(), by=OPERATOR
         )
 
     run(act)
@@ -94,8 +96,8 @@ def classified_text(
 def list_(as_json: Json = False) -> None:
     """All shops."""
 
-    async def act(local: LocalIssuer) -> list[dict[str, Any]]:
-        with local.sessions() as db:
+    async def act(desk: IssuerDesk) -> list[dict[str, Any]]:
+        with desk.sessions() as db:
             return [
                 {"tenant": row.id, "title": row.title, "status": row.status, "staff": count}
                 for row, count in list_tenants(db)
@@ -110,10 +112,10 @@ def list_(as_json: Json = False) -> None:
 
 
 def _set_status(tenant: str, *, active: bool, as_json: bool) -> None:
-    async def act(local: LocalIssuer) -> None:
-        with local.sessions.begin() as db:
+    async def act(desk: IssuerDesk) -> None:
+        with desk.sessions.begin() as db:
             set_tenant_status(db, tenant, "active" if active else "suspended")
-            local.record(db, NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
+            desk.record(db, NOBODY, tenant, "tenant_resume" if active else "tenant_suspend")
 
     run(act)
     _report({"tenant": tenant, "status": "active" if active else "suspended"}, as_json=as_json)

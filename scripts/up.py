@@ -52,16 +52,17 @@ def _demo(instance: Instance) -> None:
 
 def _first_order(instance: Instance) -> dict[str, Any]:
     # Imported here: the vault's packages take a second to load, and a warm start does without them.
-    from scripts.local.demo import note_first_order, seed, shop_of  # noqa: PLC0415
-    from scripts.local.journey import bearer_tokens, deliver, who_sees  # noqa: PLC0415
+    from scripts.local.demo import note_first_order, seed  # noqa: PLC0415
     from scripts.local.shop import buyer  # noqa: PLC0415
+    from scripts.smoke.journey import deliver, who_sees  # noqa: PLC0415
+    from scripts.smoke.local import LocalStand  # noqa: PLC0415
 
     demo = seed(instance)
     say("  one order …")
-    tokens = bearer_tokens(instance, demo)
+    stand = LocalStand(instance, demo)
     person = buyer(BUYER_SEED)
-    arrival = deliver(instance, shop_of(instance, demo), ORDER_NUMBER, person, token=tokens["crm"])
-    seen = who_sees(instance, arrival, person, tokens)
+    arrival = deliver(stand, ORDER_NUMBER, person)
+    seen = who_sees(stand, arrival, person)
     return note_first_order(instance, demo, card=arrival.card["id"], milliseconds=arrival.milliseconds, seen=seen)
 
 

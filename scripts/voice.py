@@ -19,6 +19,11 @@ def emit(value: Any) -> None:
     print(json.dumps(value, ensure_ascii=False, indent=2, default=str), flush=True)
 
 
+def emit_line(value: Any) -> None:
+    """One of several results for a program, each on a line of its own."""
+    print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
 def fail(problem: str, *, hint: str = "") -> NoReturn:
     """End with exit code 1, the problem and what to do next."""
     say(f"larets: error: {problem}")

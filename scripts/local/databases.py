@@ -6,7 +6,6 @@ from typing import Final
 
 from scripts.local import postgres
 from scripts.local.instance import ROOT, Contour, Instance
-from scripts.local.resources import postgres_settings
 
 NAMES: Final[dict[Contour, tuple[str, str]]] = {"private": ("vault", "pii_vault"), "public": ("app", "app")}
 
@@ -14,8 +13,7 @@ NAMES: Final[dict[Contour, tuple[str, str]]] = {"private": ("vault", "pii_vault"
 def start_cluster(instance: Instance, contour: Contour, *, extra: dict[str, str] | None = None) -> postgres.Cluster:
     port = instance.ports.private_postgres if contour == "private" else instance.ports.public_postgres
     password = instance.secret(contour, "postgres.password")
-    settings = postgres_settings() | (extra or {})
-    return postgres.start(instance.postgres(contour), port=port, password=password, settings=settings)
+    return postgres.start(instance.postgres(contour), port=port, password=password, settings=extra)
 
 
 def _schema_digest(package: str) -> str:

@@ -15,11 +15,11 @@ from pii_vault.identity.seed import seed_staff
 from pii_vault.identity.staff import set_title
 from pii_vault.identity.totp import new_secret
 from pii_vault.operations.registry import create_tenant, register_service_client
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 from scripts.local.instance import Instance
-from scripts.local.issuer import LocalIssuer, run
 from scripts.local.keys import CRM, PROGRAM
 from scripts.local.shop import GOODS, Shop
+from scripts.vault.issuer import IssuerDesk, run
 
 TENANT: Final = "demo"
 TITLE: Final = "Лавка «Ларец»"
@@ -43,7 +43,7 @@ def seed(instance: Instance) -> dict[str, Any]:
     """
     if instance.demo:
         return instance.demo
-    made = run(_make, instance=instance)
+    made = run(_make, of=instance)
     _write(instance, made)
     return made
 
@@ -61,12 +61,12 @@ def _write(instance: Instance, content: dict[str, Any]) -> None:
     write_whole(instance.demo_file, json.dumps(content, ensure_ascii=False, indent=2), mode=0o600)
 
 
-async def _make(local: LocalIssuer) -> dict[str, Any]:
-    owner_url = local.instance.vault_database_url
-    await create_tenant(owner_url, local.keys, TENANT)
-    with local.sessions.begin() as db:
+async def _make(desk: IssuerDesk) -> dict[str, Any]:
+    owner_url = desk.place.vault_database_url
+    await create_tenant(owner_url, desk.keys, TENANT)
+    with desk.sessions.begin() as db:
         set_title(db, TENANT, TITLE)
-        staff = {role: _person(local, db, role, alias) for role, alias in STAFF.items()}
+        staff = {role: _person(desk, db, role, alias) for role, alias in STAFF.items()}
     await register_service_client(
         owner_url, trust_domain="public", cn=CRM, tenants=[TENANT], roles=["public_service"], purposes=[]
     )
@@ -78,9 +78,9 @@ async def _make(local: LocalIssuer) -> dict[str, Any]:
         roles=["program"],
         purposes=list(PROGRAM_PURPOSES),
     )
-    connection = await connect(owner_url, local.keys, get_connector(CONNECTOR), tenant=TENANT)
-    key = await find(local.vault.pool, tenant=TENANT, connection=connection.id)
-    await import_entries(local.vault.pool, connection_key=key, entries=_dictionary())
+    connection = await connect(owner_url, desk.keys, get_connector(CONNECTOR), tenant=TENANT)
+    key = await find(desk.vault.pool, tenant=TENANT, connection=connection.id)
+    await import_entries(desk.vault.pool, connection_key=key, entries=_dictionary())
     return {
         "tenant": TENANT,
         "woocommerce_path": connection.path,
@@ -89,9 +89,9 @@ async def _make(local: LocalIssuer) -> dict[str, Any]:
     }
 
 
-def _person(local: LocalIssuer, db: Session, role: Role, alias: str) -> dict[str, str]:
+def _person(desk: IssuerDesk, db: Session, role: Role, alias: str) -> dict[str, str]:
     made = {"login": f"demo-{role}", "password": secrets.token_urlsafe(12), "totp": new_secret()}
-    issuer = local.issuer
+    issuer = desk.issuer
     staff_id = seed_staff(
         db,
         keys=issuer.keys,

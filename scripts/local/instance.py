@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 if TYPE_CHECKING:
     from pii_vault.config import VaultSettings

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 from scripts.local.instance import Instance
 from scripts.local.pki import Authority
 

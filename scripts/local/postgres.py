@@ -4,6 +4,7 @@ The wheel's own helper opens every cluster with `trust`; here each cluster asks 
 on one loopback port, because the two contours must not be able to read each other's database even on one machine.
 """
 
+import fcntl
 import importlib.util
 import os
 import pwd
@@ -21,7 +22,8 @@ import psutil
 import psycopg
 from psycopg import sql
 
-from scripts.local.sizing import sized
+from infra.lib.postgres import PARAMETERS
+from infra.lib.postgres_sizing import sized
 from scripts.voice import say
 
 # Found, not imported: the wheel's package does I/O and warns when it is imported.
@@ -32,25 +34,16 @@ SYSTEM_USER: Final = "pgserver"  # PostgreSQL refuses to run as root; the wheel 
 _letting_through: Final = threading.Lock()  # the two clusters start side by side, under the same folders
 STATUS_LINE: Final = 7  # of postmaster.pid, counted from nought
 
-DEFAULT_SETTINGS: Final[dict[str, str]] = {
+DEFAULT_SETTINGS: Final[dict[str, str]] = PARAMETERS | {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "password_encryption": "scram-sha-256",
-    "max_connections": "120",
     "log_line_prefix": "%m [%p] %u ",
-    # A failed statement's message quotes the value it failed on ("invalid input syntax for …"), so errors stay out of
-    # the server's log ("log" ranks above "error" there): the client gets them and names the class of the fault.
-    "log_min_messages": "log",
-    "log_parameter_max_length": "0",
-    "log_parameter_max_length_on_error": "0",
-    "log_min_error_statement": "panic",
-    "log_error_verbosity": "terse",
 }
 
 
 def _of_this_machine() -> dict[str, str]:
-    """Both clusters stand on it, beside everything else: half of its memory is theirs."""
-    return sized(psutil.virtual_memory().total, os.cpu_count() or 1, clusters=4)
+    """Both clusters stand on it: an eighth of its memory is for the buffers of each."""
+    return sized(psutil.virtual_memory().total, os.cpu_count() or 1, clusters=2)
 
 
 class PostgresProblem(Exception):
@@ -96,7 +89,10 @@ def _run(*command: str | Path, log: Path | None = None) -> None:
 
 
 def _ensure_system_user() -> None:
+    """One at a time on this machine: two `useradd` side by side both succeed, and the number of the first is lost."""
+    folder = os.open(Path("/etc"), os.O_RDONLY | os.O_DIRECTORY)
     try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:
         try:
@@ -104,6 +100,8 @@ def _ensure_system_user() -> None:
         except (OSError, subprocess.CalledProcessError) as error:
             message = f"PostgreSQL does not run as root, and the account {SYSTEM_USER} for it could not be made"
             raise PostgresProblem(message) from error
+    finally:
+        os.close(folder)
 
 
 def _let_through(path: Path) -> None:
@@ -154,6 +152,14 @@ def initialise(data: Path, *, password: str) -> None:
         password_file.unlink(missing_ok=True)
     (data / "larets.ready").touch()
     _own(data / "larets.ready")
+
+
+def adopt(data: Path) -> None:
+    """A folder that was copied from another cluster's becomes one that `start` starts."""
+    if os.geteuid() == 0:
+        _let_through(data)
+        for path in (data, *data.rglob("*")):
+            _own(path)
 
 
 def _postmaster(data: Path) -> int | None:

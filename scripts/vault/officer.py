@@ -20,8 +20,8 @@ from pii_vault.rights.errors import UnknownSubject
 from pii_vault.rights.gate import RestoreGate
 from pii_vault.rights.journal import ErasureJournal, open_journal
 from pii_vault.vault import Vault, utc_now
-from scripts.local.files import write_whole
-from scripts.local.instance import Instance, load
+from scripts.files import write_whole
+from scripts.vault.target import Place, here
 from scripts.voice import fail
 
 T = TypeVar("T")
@@ -31,7 +31,7 @@ TENANT_OF = "SELECT t.id FROM subject s JOIN tenant t ON t.key = s.tenant_key WH
 
 @dataclass(frozen=True, slots=True)
 class OfficerDesk:
-    instance: Instance
+    place: Place
     vault: Vault
     journal: ErasureJournal
 
@@ -65,13 +65,13 @@ class OfficerDesk:
         )
 
 
-def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = False, of: Instance | None = None) -> T:
+def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = False, of: Place | None = None) -> T:
     """Run an act; what the vault says is wrong ends the command; so does a restored database."""
     logging.getLogger("pii_vault.rights.gate").setLevel(logging.CRITICAL)  # the command says it itself
 
     async def within() -> T:
-        instance = of or load()
-        settings = instance.vault_settings()
+        place = of or here()
+        settings = place.vault_settings()
         keys = open_keys(settings)
         journal = await open_journal(settings.erasure_journal_path, keys)
         async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=4) as vault:
@@ -79,7 +79,7 @@ def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = 
                 await RestoreGate(vault, journal).look(whole=True)
                 if vault.shut is not None:
                     raise vault.shut
-            return await act(OfficerDesk(instance, vault, journal))
+            return await act(OfficerDesk(place, vault, journal))
 
     try:
         return asyncio.run(within())

@@ -1,10 +1,11 @@
-"""The issuer of the local instance, opened by a command: with the owner's rights, and with the audit log."""
+"""The issuer of a vault, opened by a command: with the owner's rights, and with the audit log."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from http import HTTPStatus
+from typing import NoReturn, TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
@@ -14,17 +15,17 @@ from pii_vault.identity.context import OpenIdentity, new_identity, open_sessions
 from pii_vault.identity.record import OPERATOR, Person
 from pii_vault.keys.service import KeyService
 from pii_vault.vault import Vault
-from scripts.local.instance import Instance, load
+from scripts.vault.target import Place, here
 from scripts.voice import fail
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class LocalIssuer:
+class IssuerDesk:
     """What a command works with. `sessions` has the owner's rights: the runtime role may not create tenants."""
 
-    instance: Instance
+    place: Place
     issuer: OpenIdentity
     vault: Vault
     keys: KeyService
@@ -42,27 +43,33 @@ class LocalIssuer:
 
 
 @asynccontextmanager
-async def open_issuer(instance: Instance | None = None) -> AsyncIterator[LocalIssuer]:
-    instance = instance or load()
-    settings = instance.vault_settings()
+async def open_issuer(place: Place | None = None) -> AsyncIterator[IssuerDesk]:
+    place = place or here()
+    settings = place.vault_settings()
     keys = open_keys(settings)
-    sessions = open_sessions(instance.vault_database_url, size=2)
+    sessions = open_sessions(place.vault_database_url, size=2)
     try:
         async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=2) as vault:
             identity = new_identity(settings, key_service=keys, sessions=sessions, clock=vault.clock)
-            yield LocalIssuer(instance, await identity.open(), vault, keys)
+            yield IssuerDesk(place, await identity.open(), vault, keys)
     finally:
         sessions.kw["bind"].dispose()
 
 
-def run(act: Callable[[LocalIssuer], Awaitable[T]], *, instance: Instance | None = None) -> T:
-    """Run one act on an issuer, this checkout's unless another is given; an error ends the command with its message."""
+def run(act: Callable[[IssuerDesk], Awaitable[T]], *, of: Place | None = None) -> T:
+    """Run one act on an issuer; an error ends the command with its message."""
 
     async def main() -> T:
-        async with open_issuer(instance) as local:
-            return await act(local)
+        async with open_issuer(of) as desk:
+            return await act(desk)
 
     try:
         return asyncio.run(main())
     except VaultError as error:
-        fail(error.detail, hint="`larets status` tells whether the instance runs")
+        ended(error)
+
+
+def ended(error: VaultError) -> NoReturn:
+    """End the command with the vault's own words. Whether it runs matters only where the request was not at fault."""
+    away = error.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR
+    fail(error.detail, hint="`larets status`, or `larets env status`, tells whether the vault runs" if away else "")

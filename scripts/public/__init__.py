@@ -1,0 +1,1 @@
+"""Commands of the public contour: what its witness and its database hold."""
