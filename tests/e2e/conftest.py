@@ -8,6 +8,8 @@ from collections.abc import AsyncIterator, Iterator
 import pytest
 import pytest_asyncio
 
+from scripts.leakcheck.canaries import Canaries
+from scripts.leakcheck.messages import Partner, partner
 from scripts.local.browser import launch
 from tests.e2e.desk import Desk
 from tests.support.instance import World, running_world
@@ -25,6 +27,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def world() -> Iterator[World]:
     with running_world() as started:
         yield started
+
+
+@pytest.fixture(scope="session")
+def courier(world: World) -> Iterator[Partner]:
+    """A partner of the demo shop that receives what the relay sends."""
+    with partner(world.instance, "demo", Canaries().person("courier")) as received:
+        yield received
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

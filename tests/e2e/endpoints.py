@@ -1,12 +1,15 @@
 """Every endpoint of the vault, as its own applications list them, and what each owes to a stranger.
 
 The list is taken from the composition root, so an endpoint that is added stands in the matrix at once, and the test
-fails until somebody says here what strangers get.
+fails until somebody says here what strangers get. `endpoints.txt` is that list for whoever has no instance to ask: an
+environment's edges are tried by it, and the test compares both.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from fastapi import FastAPI
@@ -37,11 +40,10 @@ GUARDS: Final[tuple[tuple[str, Guard], ...]] = (
     (r"service POST /identity/(token|revoke)", "client"),
     (r"console GET /signin(/callback)?", "open"),
     (r"console POST /signout", "form"),
-    (r"console (GET|POST) /(matrix|audit.*|person.*|alarms.*|break-glass.*)?", "console"),
+    (r"console (GET|POST) /(matrix|audit.*|person.*|alarms.*|break-glass.*|relay.*)?", "console"),
     (r"hooks POST /in/.*", "signed"),
     (r"hooks POST /relay/.*", "open"),  # always 200 and empty: who sends a wrong secret learns nothing
-    (r"vault GET /consent/.*", "open"),
-    (r"vault POST /consent/.*", "code"),
+    (r"vault (GET|POST) /consent/.*", "code"),
 )
 
 
@@ -68,16 +70,50 @@ class Endpoint:
         return re.sub(r"\{([a-z_:]+)\}", lambda found: known.get(found[1], "1"), self.path)
 
 
+def known() -> list[Endpoint]:
+    """What `endpoints.txt` lists."""
+    lines = Path(__file__).with_name("endpoints.txt").read_text("utf-8").splitlines()
+    return [Endpoint(*line.split(" ")) for line in lines]  # type: ignore[arg-type]
+
+
 async def walk(instance: Instance) -> list[Endpoint]:
     """All endpoints of both listeners."""
+    async with _named(instance) as named:
+        return [endpoint for host, app in named.items() for endpoint in _routes(host, app)]
+
+
+async def described(instance: Instance) -> dict[Host, dict[str, Any]]:
+    """What each host's applications say of their own API: one description a host, the streams with it."""
+    found: dict[Host, dict[str, Any]] = {}
+    async with _named(instance) as named:
+        for host, app in named.items():
+            whole: dict[str, Any] = {}
+            for each in _applications(app):
+                said = each.openapi()
+                paths, parts = whole.get("paths", {}), whole.get("components", {}).get("schemas", {})
+                schemas = parts | said.get("components", {}).get("schemas", {})
+                whole = said | {"paths": paths | said["paths"], "components": {"schemas": schemas}}
+            found[host] = whole
+    return found
+
+
+@asynccontextmanager
+async def _named(instance: Instance) -> AsyncIterator[dict[Host, Any]]:
     settings = instance.vault_settings()
     async with applications(settings, open_keys(settings), None) as (browser, service):
         by_host: Any = browser
         while not hasattr(by_host, "_apps"):
             by_host = by_host._app
-        named: dict[str, Any] = {origin.decode().partition(".")[0]: app for origin, app in by_host._apps.items()}
-        named["service"] = service
-        return [endpoint for host, app in named.items() for endpoint in _routes(host, app)]
+        named: dict[Any, Any] = {origin.decode().partition(".")[0]: app for origin, app in by_host._apps.items()}
+        yield named | {"service": service}
+
+
+def _applications(app: Any) -> Iterator[FastAPI]:
+    while not isinstance(app, FastAPI):
+        if hasattr(app, "_streams"):
+            yield from _applications(app._streams)
+        app = app._app
+    yield app
 
 
 def _routes(host: Any, app: Any) -> Iterator[Endpoint]:

@@ -65,16 +65,8 @@ def forgeries(world: World) -> dict[str, str]:
     header, claims = _decoded(head), _decoded(body)
     kid = header["kid"]
     public = next(key for key in world.issuer.signing.public_set()["keys"] if key["kid"] == kid)
-    own = ECKey.generate_key("P-256")
-    shared = OctKey.import_key(json.dumps(public).encode())
     owner = _encoded(claims | {"roles": ["owner"], "sub": world.member("owner").id})
-    return {
-        "no signature": f"{_encoded({'alg': 'none', 'typ': header['typ'], 'kid': kid})}.{body}.",
-        "another key": jwt.encode(header, claims, own),
-        "a key of its own": jwt.encode(header | {"jwk": own.as_dict(private=False)}, claims, own),
-        "public key as a secret": jwt.encode(
-            {"alg": "HS256", "typ": header["typ"], "kid": kid}, claims, shared, algorithms=["HS256"]
-        ),
+    return unsigned(header, claims, public) | {
         "changed claims": f"{head}.{owner}.{signature}",
         "id token": world.issuer.signing.sign(claims, token_type="JWT"),
         "two audiences": world.issuer.signing.sign(claims | {"aud": ["crm", "vault"]}, token_type=header["typ"]),
@@ -87,6 +79,21 @@ def forgeries(world: World) -> dict[str, str]:
         "expired": world.old_bearer(world.member("sales").id, age=timedelta(minutes=6)),
         "audience crm": world.bearer("sales", "crm"),
         "rubbish": "x" * 200,
+    }
+
+
+def unsigned(header: dict[str, Any], claims: dict[str, Any], public: dict[str, Any]) -> dict[str, str]:
+    """Tokens with these claims that the issuer of the key `public` did not sign."""
+    own = ECKey.generate_key("P-256")
+    shared = OctKey.import_key(json.dumps(public).encode())
+    kid, kind = header["kid"], header["typ"]
+    return {
+        "no signature": f"{_encoded({'alg': 'none', 'typ': kind, 'kid': kid})}.{_encoded(claims)}.",
+        "another key": jwt.encode(header, claims, own),
+        "a key of its own": jwt.encode(header | {"jwk": own.as_dict(private=False)}, claims, own),
+        "public key as a secret": jwt.encode(
+            {"alg": "HS256", "typ": kind, "kid": kid}, claims, shared, algorithms=["HS256"]
+        ),
     }
 
 

@@ -13,10 +13,11 @@ from pii_vault.audit.note import log_key
 from pii_vault.audit.verify import verify_log
 from pii_vault.keys.local import LocalKeyring
 from tests.faults.rig import Rig
-from tests.support.server import PASSPHRASE
+from tests.support.server import HOST, PASSPHRASE
 
 PAUSE_SECONDS = 0.1
-ORIGIN = "vault.test/audit"
+FINISH_SECONDS = 180
+ORIGIN = f"{HOST}/audit"
 
 
 @dataclass
@@ -27,6 +28,7 @@ class Promises:
     looks: set[str] = field(default_factory=set)  # request ids of reveals that released values
     wrong: list[str] = field(default_factory=list)  # what must never be answered
     sent: Counter[str] = field(default_factory=Counter)
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)  # (path, code) of what was answered with 503
 
 
 @dataclass
@@ -89,9 +91,20 @@ class Client:
             answer = await http.post(path, json=body, headers={"larets-tenant": "demo"} | headers)
         except httpx.HTTPError:
             return None
-        if answer.status_code not in (httpx.codes.OK, httpx.codes.SERVICE_UNAVAILABLE):
-            self.promises.wrong.append(f"{path}: {answer.status_code}")
+        if answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            self.promises.refused[path, answer.json()["code"]] += 1
+        elif answer.status_code != httpx.codes.OK:
+            self.promises.wrong.append(f"{path}: {answer.status_code} {answer.json()['code']}")
+        if answer.status_code != httpx.codes.OK and "+79" in answer.text:
+            self.promises.wrong.append(f"{path}: a value in a refusal")
         return answer
+
+
+async def finish(clients: Sequence[Client], working: Sequence[asyncio.Task[None]]) -> None:
+    """What is under way is done, nothing more is begun. Raises TimeoutError: somebody is refused for good."""
+    for client in clients:
+        client.stop = True
+    await asyncio.wait_for(asyncio.gather(*working), FINISH_SECONDS)
 
 
 async def judge(rig: Rig, promises: Promises) -> dict[str, int]:

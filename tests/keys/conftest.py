@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.real_vault import RealVault, real_vault
+from scripts.rehearse.real_vault import RealVault, real_vault
 from tests.support.soft_token import SoftToken, soft_token
 
 

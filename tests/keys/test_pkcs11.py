@@ -104,3 +104,63 @@ async def test_a_trim_ends_every_older_copy_of_the_file(path: Path, seal: TokenS
     with pytest.raises(BrokenKeyring, match="trimmed since this copy"):
         LocalKeyring(copy, seal)
     assert len(await LocalKeyring(path, seal).unwrap("demo", [(b"subject", kept)])) == 1
+
+
+class Died(Exception):
+    """The process is gone here."""
+
+
+def _retiring(path: Path) -> list[str] | None:
+    found: list[str] | None = json.loads(path.read_text()).get("retiring")
+    return found
+
+
+async def _trimmed_but(path: Path, seal: TokenSeal, copy: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A trim that ends between the new file and the destruction of the token's old key; `copy` is of before."""
+    keyring = LocalKeyring(path, seal)
+    await keyring.create_tenant("demo")
+    await keyring.rotate("demo", "kek")
+    await keyring.raise_minimum("demo", "kek", 2)
+    shutil.copy(path, copy)
+
+    def die(*_: object) -> None:
+        raise Died
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TokenSeal, "retire", die)
+        with pytest.raises(Died):
+            await keyring.trim("demo", "kek")
+
+
+@pytest.mark.parametrize("goes_on", ["start", "trim"])
+async def test_a_trim_that_was_cut_off_is_gone_on_with(
+    path: Path, seal: TokenSeal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, goes_on: str
+) -> None:
+    copy = tmp_path / "copy.json"
+    held = LocalKeyring(path, seal)
+    await _trimmed_but(path, seal, copy, monkeypatch)
+    assert len(_retiring(path) or ()) == 1
+    LocalKeyring(copy, seal)  # twin: without going on, the copy from before the trim would open for ever
+    if goes_on == "start":
+        LocalKeyring(path, seal)
+    else:
+        await held.trim("demo", "kek")
+    with pytest.raises(BrokenKeyring, match="trimmed since this copy"):
+        LocalKeyring(copy, seal)
+    assert _retiring(path) is None  # an older release reads the file again
+    assert (await LocalKeyring(path, seal).versions("demo", "kek")).oldest == 2
+
+
+async def test_a_start_that_cannot_go_on_starts_and_says_so(
+    path: Path, seal: TokenSeal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    await _trimmed_but(path, seal, tmp_path / "copy.json", monkeypatch)
+
+    def away(*_: object) -> None:
+        raise KeyServiceUnavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(TokenSeal, "retire", away)
+        LocalKeyring(path, seal)
+    assert "older copies open" in caplog.text
+    assert _retiring(path)

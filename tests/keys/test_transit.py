@@ -17,7 +17,7 @@ import pytest
 from pii_vault.errors import KeyServiceError, KeyServiceUnavailable, UnknownTenantKey
 from pii_vault.keys import transit, transit_session
 from pii_vault.keys.transit import TransitKeys, create_transit_keys
-from tests.support.real_vault import RealVault
+from scripts.rehearse.real_vault import RealVault
 from tests.unit.pii_vault.keys.contract import KeyServiceContract
 
 

@@ -19,9 +19,9 @@ from pii_vault.operations.rewrap import rewrap
 from pii_vault.operations.rotate import rotate, trim
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.vault import Vault
+from scripts.rehearse.real_vault import RealVault
 from tests.support.persons import person
 from tests.support.postgres import Database
-from tests.support.real_vault import RealVault
 from tests.support.vault import POLICIES, prepare, program, rows
 
 

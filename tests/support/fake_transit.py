@@ -53,6 +53,10 @@ class Key:
         }
 
 
+class HungUp(Exception):
+    """The connection ends without an answer."""
+
+
 class Refused(Exception):
     def __init__(self, status: int, *errors: str, data: dict[str, Any] | None = None) -> None:
         self.status, self.body = status, {"errors": list(errors), **({"data": data} if data else {})}
@@ -60,10 +64,16 @@ class Refused(Exception):
 
 @dataclass
 class FakeTransit:
-    """`fault` plays `sealed`, `throttled`, `broken`, `slow` or `redirect`; `fail_times` limits it to the next calls."""
+    """`fault` plays `sealed`, `throttled`, `broken`, `slow`, `redirect` or `gone`; `fail_times` limits it to the next
+    calls, and `spare` are those before them that are answered as ever; `only`: to paths that hold this. `faulted`
+    counts what befell.
+    """
 
     url: str = ""
     fault: str = ""
+    spare: int = 0
+    only: str = ""
+    faulted: int = 0
     fail_times: int = 1_000_000
     slow_seconds: float = 0.0
     lease_seconds: int = 3600
@@ -83,7 +93,7 @@ class FakeTransit:
 
     def answer(self, path: str, token: str, body: dict[str, Any]) -> dict[str, Any]:
         self.seen[path] += 1
-        self._maybe_fail()
+        self._maybe_fail(path)
         parts = path.removeprefix("/v1/").split("/")
         if parts[0] == "auth" and parts[-1] == "login":
             return self._login(parts[1], body)
@@ -95,10 +105,16 @@ class FakeTransit:
             raise Refused(404)
         return {"data": self._transit(parts[1], parts[2], parts[3:], body)}
 
-    def _maybe_fail(self) -> None:
-        if not self.fault or self.fail_times <= 0:
+    def _maybe_fail(self, path: str) -> None:
+        if not self.fault or self.fail_times <= 0 or self.only not in path:
+            return
+        if self.spare > 0:
+            self.spare -= 1
             return
         self.fail_times -= 1
+        self.faulted += 1
+        if self.fault == "gone":
+            raise HungUp
         if self.fault == "slow":
             time.sleep(self.slow_seconds)
             return
@@ -216,6 +232,9 @@ def _handler(fake: FakeTransit) -> type[BaseHTTPRequestHandler]:
                 status, answer = 200, fake.answer(self.path, self.headers.get("X-Vault-Token") or "", body)
             except Refused as refusal:
                 status, answer = refusal.status, refusal.body
+            except HungUp:
+                self.close_connection = True
+                return
             content = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")

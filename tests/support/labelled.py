@@ -23,12 +23,12 @@ class Labelled:
 
 
 def texts(name: str) -> list[Labelled]:
-    """All texts of `dev` or `held_out`."""
+    """All texts of a file: `dev`, `held_out`, `apart`, `mixed`, `mixed_held_out` or `loose`."""
     return list(_read(name))
 
 
 def _read(name: str) -> Iterator[Labelled]:
-    persons = DEV if name == "dev" else HELD_OUT
+    persons = PERSONS.get(name, DEV)  # a file without slots needs none
     for number, line in enumerate((FOLDER / f"{name}.txt").read_text("utf-8").splitlines()):
         if not line.strip() or line.startswith("#"):
             continue
@@ -75,6 +75,15 @@ HELD_OUT = _Persons(
     ("Вокзальная", "Достоевского", "Щорса", "1-я Линия", "Академика Королёва"),
     ("Кострома", "Йошкар-Ола", "Чита", "Старый Оскол"),
 )
+APART = _Persons(
+    ("Захар", "Ренат", "Мирон", "Вячеслав", "Савелий", "Георгий"),
+    ("Лидия", "Инесса", "Карина", "Василиса", "Стефания", "Диляра"),
+    ("Бессонов", "Шарипов", "Лукин", "Терехов", "Якушев", "Долгополов", "Муравьёв"),
+    ("Петрович", "Маратович", "Игоревич", "Никитич", "Геннадьевич"),
+    ("Плеханова", "Лесопарковая", "Менделеева", "2-я Кольцевая", "Героев Труда"),
+    ("Пенза", "Улан-Удэ", "Ржев", "Великий Новгород"),
+)
+PERSONS: Final = {"dev": DEV, "held_out": HELD_OUT, "apart": APART}
 
 
 def _filled(draw: random.Random, persons: _Persons, found: re.Match[str]) -> str:

@@ -1,6 +1,8 @@
 """The world outside of the tests: a mail server and a web service on loopback, which keep what they were sent."""
 
+import asyncio
 import json
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,19 +20,25 @@ class Mailbox:
     port: int
     mails: list[tuple[list[str], bytes]] = field(default_factory=list)
     refusals: list[str] = field(default_factory=list)  # answers to give before the next mail is taken
+    seconds: float = 0.0  # before it answers that it took one
+    hangs_up: bool = False  # takes the mail, and the line goes dead before it says so
 
-    async def handle_DATA(self, _server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+    async def handle_DATA(self, server: Any, _session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
         if self.refusals:
             return self.refusals.pop(0)
         self.mails.append((list(envelope.rcpt_tos), envelope.content))
+        await asyncio.sleep(self.seconds)
+        if self.hangs_up:
+            server.transport.abort()
         return "250 taken"
 
 
 @contextmanager
-def mail_server() -> Iterator[Mailbox]:
+def mail_server(tls: ssl.SSLContext | None = None) -> Iterator[Mailbox]:
+    """With `tls` it offers STARTTLS, as the processes insist on."""
     (port,) = free_ports(1)
     mailbox = Mailbox(port)
-    controller = Controller(mailbox, hostname="127.0.0.1", port=port)
+    controller = Controller(mailbox, hostname="127.0.0.1", port=port, tls_context=tls)
     controller.start()
     try:
         yield mailbox

@@ -29,18 +29,19 @@ class Database:
     superuser_url: str
 
 
-def _memory() -> Path | None:
+def memory() -> Path | None:
     """A file system in memory, where there is a roomy one: a clone per test is mostly files made and deleted."""
     place = Path("/dev/shm")  # noqa: S108  mkdtemp makes a folder of our own in it
     return place if place.is_dir() and shutil.disk_usage(place).free > ROOMY_BYTES else None
 
 
 @contextmanager
-def cluster() -> Iterator[postgres.Cluster]:
-    folder = Path(tempfile.mkdtemp(prefix="larets-test-pg-", dir=_memory()))
+def cluster(settings: dict[str, str] | None = None) -> Iterator[postgres.Cluster]:
+    """`settings` on top of those that make it quick and forgetful."""
+    folder = Path(tempfile.mkdtemp(prefix="larets-test-pg-", dir=memory()))
     folder.chmod(0o755)
-    settings = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
-    started = postgres.start(folder / "data", port=free_port(), password=PASSWORD, settings=settings)
+    quick = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+    started = postgres.start(folder / "data", port=free_port(), password=PASSWORD, settings=quick | (settings or {}))
     try:
         yield started
     finally:

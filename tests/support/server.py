@@ -7,7 +7,7 @@ import ssl
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ import httpx
 
 from pii_vault.client import VaultClient, client_tls
 from pii_vault.keys.local import LocalKeyring, create_local_keyring
+from pii_vault.keys.service import KeyService
 from scripts.local.pki import Authority
 from scripts.local.sockets import free_ports
 from tests.support.postgres import Database
@@ -97,8 +98,8 @@ def environment(folder: Path, database: Database, *, browser: int, service: int,
     return {"LARETS_ENV": "test"} | {f"LARETS_VAULT_{key.upper()}": str(value) for key, value in values.items()}
 
 
-def make_folder(folder: Path, database: Database) -> None:
-    """Certificates of two authorities, a keyring, two shops and the registered programs."""
+def make_folder(folder: Path, database: Database, keys: KeyService | None = None) -> None:
+    """Certificates of two authorities, two shops with keys in a keyring or in `keys`, and the registered programs."""
     private, public = _authority(folder, "private"), _authority(folder, "public")
     private.issue("vault", hosts=("127.0.0.1", HOST))
     for name in ("bench", "stranger"):
@@ -107,17 +108,21 @@ def make_folder(folder: Path, database: Database) -> None:
         public.issue(name)
     (folder / "passphrase").write_text(PASSPHRASE)
     (folder / "passphrase").chmod(0o600)
-    create_local_keyring(folder / "keyring.json", PASSPHRASE, work_factor=12)
-    keys = LocalKeyring(folder / "keyring.json", PASSPHRASE)
+    if keys is None:
+        create_local_keyring(folder / "keyring.json", PASSPHRASE, work_factor=12)
+        keys = LocalKeyring(folder / "keyring.json", PASSPHRASE)
     asyncio.run(prepare(database, keys, tenants=("demo", "other")))
 
 
 @contextmanager
-def serve(folder: Path, database: Database, *, workers: int = 1) -> Iterator[Server]:
-    """Start it, wait until it is ready, and have it drain at the end."""
+def serve(
+    folder: Path, database: Database, *, workers: int = 1, more: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Start it, wait until it is ready, and have it drain at the end. `more`: settings by name."""
     make_folder(folder, database)
     browser, service = free_ports(2)
     settings = environment(folder, database, browser=browser, service=service, workers=workers)
+    settings |= {f"LARETS_VAULT_{name.upper()}": value for name, value in (more or {}).items()}
     with (folder / "vault.log").open("wb") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "pii_vault.main"],
@@ -135,7 +140,7 @@ def serve(folder: Path, database: Database, *, workers: int = 1) -> Iterator[Ser
 
 
 def _wait_until_ready(server: Server) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90  # on a busy machine too
     while time.monotonic() < deadline:
         assert server.process.poll() is None, server.log
         try:

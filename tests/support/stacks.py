@@ -30,6 +30,7 @@ def content(contour: str, *, stage: str = "production", **changes: Any) -> dict[
             "context": f"shop-{contour}",
             "identifier": "0b0b0b0b-0000-4000-8000-000000000001",
             "api_server": ["10.0.0.1/32"],
+            "pod_networks": ["10.244.0.0/16"],
             "egress_addresses": ["198.51.100.7/32" if contour == "private" else "198.51.100.8/32"],
         },
         "state": {"backend": f"file:///var/lib/larets/shop-{contour}"},

@@ -20,6 +20,7 @@ BREACHES = {
     "nothing-imports-scripts": ("app/witness/service.py", "import scripts.voice"),
     "core-is-pure": ("pii_vault/core/checksums.py", "import asyncpg"),
     "client-is-light": ("pii_vault/client.py", "import psycopg"),
+    "tests-are-imported-by-none": ("scripts/files.py", "import tests.support.server"),
     "app-layers": ("app/tenants/repository.py", "import app.tenants.service"),
 }
 

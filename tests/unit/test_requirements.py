@@ -17,7 +17,7 @@ PIN = re.compile(r"^([A-Za-z0-9._-]+)==", re.MULTILINE)
 STARTS = (
     "pii_vault.main, pii_vault.hosts, pii_vault.worker, pii_vault.migrations",
     "app.main, app.worker, app.migrations",
-    "scripts.up, scripts.local.demo, scripts.local.journey, scripts.local.report",
+    "scripts.up, scripts.local.demo, scripts.smoke.local, scripts.smoke.journey, scripts.local.report",
 )
 ONLY_THE_PINNED = """
 import sys

@@ -14,7 +14,7 @@ from app.intake.schemas import Taken
 from app.intake.service import Intake
 from app.kit.db import Database, make_engine
 from app.services import AppServices
-from tests.integration.app.support import CRM, VAULT, Call, Clock, FakeIssuer, Take, order_event, staff
+from tests.integration.app.support import CRM, VAULT, Call, Clock, FakeIssuer, FakeRelay, Take, order_event, staff
 from tests.support.postgres import Database as Clone
 
 
@@ -26,6 +26,11 @@ def clock() -> Clock:
 @pytest.fixture
 def issuer() -> FakeIssuer:
     return FakeIssuer()
+
+
+@pytest.fixture
+def relay() -> FakeRelay:
+    return FakeRelay()
 
 
 @pytest.fixture
@@ -60,8 +65,8 @@ def settings(tmp_path: Path, app_database: Clone) -> AppSettings:
 
 
 @pytest.fixture
-def services(settings: AppSettings, db: Database, issuer: FakeIssuer, clock: Clock) -> AppServices:
-    return build_services(settings, issuer=issuer, db=db, clock=clock)
+def services(settings: AppSettings, db: Database, issuer: FakeIssuer, relay: FakeRelay, clock: Clock) -> AppServices:
+    return build_services(settings, issuer=issuer, relay=relay, db=db, clock=clock)
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from app.errors import IssuerUnavailable
 from app.intake.schemas import Taken
 from app.kit.staff import Staff
 from app.signin.issuer import Refused
+from pii_vault.client import OfferedParameter, OfferedTemplate, RelayRequest, VaultRefused, VaultUnreachable
 from pii_vault.core.tokens import new_id, new_subject_text, new_token_text
 
 Call = Callable[..., Awaitable[httpx.Response]]
@@ -89,6 +90,46 @@ def order_event(
         "occurred_at": (NOW + timedelta(seconds=sequence)).isoformat(),
         "data": data,
     }
+
+
+KINDS = {"number": OfferedParameter("order_number")}
+
+
+def template(id_: str = "order-sent", **changes: Any) -> OfferedTemplate:
+    stated: dict[str, Any] = {
+        "id": id_, "version": 1, "digest": "d" * 64, "title": "Заказ отправлен", "purpose": "delivery",
+        "channel": "email", "parameters": ["number"], "consent_needed": False, "kinds": KINDS,
+    }  # fmt: skip
+    return OfferedTemplate(**stated | changes)
+
+
+class FakeRelay:
+    """Offers what it is given and notes what it is asked to send, by key. `fails`: what the next sending raises."""
+
+    def __init__(self) -> None:
+        self.offers = [template()]
+        self.sent: dict[str, tuple[str, RelayRequest]] = {}
+        self.fails: Exception | None = None
+        self.chokes_on: set[str] = set()
+        self.tried = 0
+        self.away = False
+
+    async def templates(self, tenant: str) -> list[OfferedTemplate]:
+        del tenant
+        if self.away:
+            raise VaultUnreachable
+        return self.offers
+
+    async def send(self, tenant: str, request: RelayRequest, *, key: str) -> str:
+        self.tried += 1
+        if self.fails is not None:
+            raise self.fails
+        if key in self.chokes_on:
+            raise VaultRefused(500, "internal_error", "x")
+        self.sent[key] = (tenant, request)
+        return f"dsp_{key.removeprefix('msg_')}"
+
+    async def close(self) -> None: ...
 
 
 class FakeIssuer:

@@ -28,6 +28,12 @@ async def filled(take: Take, app_database: Clone) -> Clone:
             "INSERT INTO erased_subject (tenant_id, subject, kept, dropped, erased_at)"
             " SELECT id, 'sub_' || repeat('0', 28), '{}', 1, now() FROM tenant"
         )
+        connection.execute(
+            "INSERT INTO message (tenant_id, id, contact_id, template, version, digest, title, purpose, channel,"
+            " parameters, actor_id, actor_alias, state, change, created_at, updated_at)"
+            " SELECT tenant_id, 'msg_' || repeat('0', 26), id, 't', 1, 'd', 'Т', 'delivery', 'sms', '{}', 'stf_1', 'x',"
+            " 'sent', 1, now(), now() FROM contact"
+        )
     return app_database
 
 

@@ -8,7 +8,7 @@ from app.config import AppSettings
 from app.kit.db import Database
 from app.models import IdempotencyKey, IntakeEvent
 from app.worker import EVENTS_KEPT, build_worker, purge
-from tests.integration.app.support import OTHER, TENANT, Call, Clock, FakeIssuer, Take, token
+from tests.integration.app.support import OTHER, TENANT, Call, Clock, FakeIssuer, FakeRelay, Take, token
 
 
 async def _count(db: Database, model: type[IdempotencyKey | IntakeEvent], tenant: str = TENANT) -> int:
@@ -42,7 +42,7 @@ async def test_the_queue_runs_a_purge_as_the_runtime_role(
 ) -> None:
     await take()
     clock.turn(EVENTS_KEPT * 2)
-    queue = build_worker(db, database_url=settings.database_url, clock=clock)
+    queue = build_worker(db, database_url=settings.database_url, relay=FakeRelay(), clock=clock)
     async with queue.open_async():
         await queue.tasks["purge"].defer_async(timestamp=0)
         await queue.run_worker_async(wait=False, delete_jobs="always", install_signal_handlers=False)

@@ -10,9 +10,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from scripts import main
+from scripts import group, main
+from scripts.files import write_whole
 from scripts.local import postgres, start
-from scripts.local.files import write_whole
 from scripts.local.instance import Instance, InstanceProblem, Ports
 from scripts.local.sockets import free_port
 
@@ -60,7 +60,7 @@ def test_secret_that_does_not_fit_is_told_with_what_to_do(
     def command(*_: object, **__: object) -> None:
         write_whole(tmp_path / "demo.json", "a secret")
 
-    monkeypatch.setattr(main.LazyGroup, "__call__", command)
+    monkeypatch.setattr(group.LazyGroup, "__call__", command)
     with pytest.raises(SystemExit) as ended:
         main.main()
     told = capsys.readouterr().err

@@ -9,11 +9,15 @@ import psycopg
 import pytest
 from typer.testing import CliRunner, Result
 
+from pii_vault.assemble import open_vault
 from pii_vault.keys.local import LocalKeyring, create_local_keyring
 from pii_vault.operations import rotate as rotating
+from pii_vault.operations.items import TokeniseItem
+from pii_vault.operations.tokenise import tokenise
+from scripts import search
 from scripts.keys import cli
 from tests.support.postgres import Database
-from tests.support.vault import POLICIES, prepare
+from tests.support.vault import POLICIES, prepare, program
 
 PASSPHRASE = "correct horse battery staple"
 
@@ -65,6 +69,11 @@ def insert_dek(folder: Path, database: Database, version: int = 1) -> None:
         )
 
 
+async def store_values(database: Database, keys: LocalKeyring, items: list[TokeniseItem]) -> None:
+    async with open_vault(database.runtime_url, keys, POLICIES, pool_size=2) as vault:
+        await tokenise(vault, program(), items, request_id="r")
+
+
 def test_an_operators_way_from_rotation_to_trim(folder: Path, vault_database: Database) -> None:
     insert_dek(folder, vault_database)
     [demo, other] = answer("status")["tenants"]
@@ -88,6 +97,29 @@ def test_an_index_key_rotates_and_is_trimmed(folder: Path) -> None:
     assert answer("rotate", "--kind", "index", "--tenant", "demo")[0]["version"] == 2
     assert answer("trim", "--kind", "index", "--tenant", "demo")[0]["destroyed"] == 1
     assert (folder / "keyring.json").exists()
+
+
+def test_all_shops_are_indexed_anew_between_rotation_and_trim(folder: Path, vault_database: Database) -> None:
+    taken = [TokeniseItem(class_id="phone", value=f"+7900{at:07}") for at in range(3)]
+    asyncio.run(store_values(vault_database, LocalKeyring(folder / "keyring.json", PASSPHRASE), taken))
+    assert [row["version"] for row in answer("rotate", "--kind", "index")] == [2, 2]
+    refused = larets("trim", "--kind", "index")
+    assert refused.exit_code == 1
+    assert "run larets search reindex" in refused.stderr
+    done = CliRunner().invoke(search.cli, ["reindex", "--json"])
+    assert done.exit_code == 0, done.output
+    told = [(each["tenant"], each["rows"], each["version"]) for each in json.loads(done.stdout)]
+    assert told == [("demo", 3, 2), ("other", 0, 2)]
+    assert [row["destroyed"] for row in answer("trim", "--kind", "index", "--tenant", "demo")] == [1]
+
+
+def test_one_shop_is_indexed_anew_and_one_that_is_not_there_refused(folder: Path) -> None:
+    assert folder.exists()
+    one = CliRunner().invoke(search.cli, ["reindex", "--tenant", "other"])
+    assert (one.exit_code, one.stdout.split(":")[0]) == (0, "other")
+    none = CliRunner().invoke(search.cli, ["reindex", "-t", "nobody"])
+    assert none.exit_code == 1
+    assert "there is no tenant nobody" in none.stderr
 
 
 def test_status_says_when_the_keys_of_a_backup_are_gone(folder: Path, vault_database: Database) -> None:

@@ -25,15 +25,10 @@ class StubInstance:
 
     database: Database
     folder: Path
-    hooks_origin: str = "http://hooks.larets.localhost:8200"
 
     @property
     def vault_database_url(self) -> str:
         return self.database.owner_url
-
-    def database_url(self, contour: str, role: str) -> str:
-        assert (contour, role) == ("private", "runtime")
-        return self.database.runtime_url
 
     def vault_settings(self) -> VaultSettings:
         return settings_for(self.database).model_copy(
@@ -53,7 +48,7 @@ def instance(vault_database: Database, tmp_path: Path, monkeypatch: pytest.Monke
     keys = LocalKeyring(tmp_path / "keyring.json", PASSPHRASE)
     asyncio.run(create_tenant(vault_database.owner_url, keys, "demo"))
     stub = StubInstance(vault_database, tmp_path)
-    monkeypatch.setattr(shop, "load", lambda: stub)
+    monkeypatch.setattr(shop, "here", lambda: stub)
     return stub
 
 
@@ -63,7 +58,7 @@ def larets(*arguments: str) -> Result:
 
 def test_connect_shows_address_and_secret_once_and_is_recorded(instance: StubInstance) -> None:
     made = json.loads(larets("connect", "woocommerce", "--tenant", "demo", "--json").stdout)
-    assert made["url"].startswith(f"{instance.hooks_origin}/in/woocommerce/demo/con_")
+    assert made["url"].startswith(f"{instance.vault_settings().hooks_origin}/in/woocommerce/demo/con_")
     assert len(made["secret"]) >= 32
     assert made["secret"] not in str(rows(instance.database, "SELECT * FROM gateway_connection"))
     records = rows(instance.database, "SELECT verb, decision, principal FROM audit_detail ORDER BY idx")
@@ -115,4 +110,7 @@ def test_dead_letters_are_listed_and_retried(instance: StubInstance) -> None:
     assert (listed["state"], listed["failure"]) == ("dead", "status 422")
     assert json.loads(larets("retry", "--tenant", "demo", "--json").stdout) == {"revived": ["evt_1"]}
     assert larets("retry", "--tenant", "demo").stdout == "0 events will be sent again\n"
+    named = larets("retry", "evt_1", "--tenant", "demo")
+    assert named.exit_code == 1
+    assert "no dead letter" in named.stderr
     assert larets("deliveries", "--tenant", "demo", "--dead").stdout == ""

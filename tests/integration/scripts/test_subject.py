@@ -1,64 +1,19 @@
 """`larets subject` and `larets consent` against a migrated database and a local keyring."""
 
-import asyncio
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from pii_vault.assemble import open_vault
-from pii_vault.keys.local import LocalKeyring, create_local_keyring
-from pii_vault.operations.items import RetentionGroup, TokeniseItem, TokeniseResult
-from pii_vault.operations.registry import create_tenant
-from pii_vault.operations.tokenise import tokenise
+from pii_vault.operations.items import TokeniseItem
 from scripts import consent, subject
-from scripts.local import officer
+from tests.integration.scripts.conftest import StubInstance
 from tests.support.postgres import Database
-from tests.support.vault import POLICIES, program, rows
+from tests.support.vault import rows
 
-PASSPHRASE = "test-only-passphrase"
 PHONE, NAME = "+79161234567", "Вера Орлова"
-
-
-@dataclass
-class StubInstance:
-    """As much of an instance as the commands use."""
-
-    database: Database
-    folder: Path
-
-    @property
-    def keys(self) -> LocalKeyring:
-        return LocalKeyring(self.folder / "keyring.json", PASSPHRASE)
-
-    def vault_settings(self) -> Any:
-        return SimpleNamespace(
-            database_url=self.database.runtime_url,
-            policies_dir=POLICIES,
-            erasure_journal_path=self.folder / "erasures.journal",
-        )
-
-    def take(self, *items: TokeniseItem, group: RetentionGroup = "other") -> Sequence[TokeniseResult]:
-        async def act() -> Sequence[TokeniseResult]:
-            async with open_vault(self.database.runtime_url, self.keys, POLICIES, pool_size=2) as vault:
-                return await tokenise(vault, program(), items, request_id="r", group=group)
-
-        return asyncio.run(act())
-
-
-@pytest.fixture
-def instance(vault_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StubInstance:
-    create_local_keyring(tmp_path / "keyring.json", PASSPHRASE, work_factor=10)
-    stub = StubInstance(vault_database, tmp_path)
-    asyncio.run(create_tenant(vault_database.owner_url, stub.keys, "demo"))
-    monkeypatch.setattr(officer, "load", lambda: stub)
-    monkeypatch.setattr(officer, "open_keys", lambda _settings: stub.keys)
-    return stub
 
 
 @pytest.fixture
@@ -88,6 +43,14 @@ def test_a_person_is_found_by_value_token_id_and_never_shown(person: dict[str, s
     assert larets("find", "--class", "phone", value="+79160000000\n", code=1) == []
     assert "no value" in larets("find", "--class", "phone", value="\n", code=1)
     assert "one of" in larets("find", code=1)
+
+
+def test_values_of_one_class_in_both_groups_are_counted_together(instance: StubInstance) -> None:
+    item = TokeniseItem(class_id="name", value=NAME)
+    (taken,) = instance.take(item)
+    instance.take(TokeniseItem(class_id="name", value=NAME, subject=taken.subject), group="statutory")
+    told = CliRunner().invoke(subject.cli, ["find", taken.subject or ""]).stdout
+    assert "name: 2" in told
 
 
 def test_no_command_takes_a_value_on_its_line(person: dict[str, str]) -> None:
@@ -146,6 +109,11 @@ def test_erase_first_says_and_then_does_and_proves(
                   group="statutory")  # fmt: skip
     plan = larets("erase", person["subject"], "--dry-run")
     assert (plan["erased"], plan["kept"], plan["complete"]) == ({"name": 1, "phone": 1}, {"address": 1}, False)
+    assert plan["state"] == "active"
+    in_words = CliRunner().invoke(subject.cli, ["erase", person["subject"], "--dry-run"]).stdout
+    assert "(active), groups to erase: other" in in_words
+    assert "goes:  name: 1, phone: 1; keys: 1" in in_words
+    assert "stays: address: 1 until" in in_words
     larets("prove", person["subject"], code=1)
     done = larets("erase", person["subject"])
     assert done["step"] == "live"

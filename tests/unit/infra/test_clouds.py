@@ -48,17 +48,27 @@ def sdk(name: str) -> ModuleType:
     class Resource(pulumi.CustomResource):
         kind = ""
 
-        def __init__(self, resource_name: str, **inputs: Any) -> None:
-            super().__init__(f"{name}:index:{self.kind}", resource_name, inputs)
+        def __init__(self, resource_name: str, *, opts: pulumi.ResourceOptions | None = None, **inputs: Any) -> None:
+            super().__init__(f"{name}:index:{self.kind}", resource_name, inputs, opts)
             self.master = pulumi.Output.from_input(
                 {"internal_v4_endpoint": "https://10.0.0.1", "cluster_ca_certificate": "-----BEGIN"}
             )
             self.k8s_config = pulumi.Output.from_input("canary-kubeconfig")
 
+    class Provider(pulumi.ProviderResource):
+        def __init__(self, resource_name: str, **inputs: Any) -> None:
+            super().__init__(name, resource_name, inputs)
+
+    def read(*, opts: pulumi.InvokeOutputOptions | None = None, **_: Any) -> SimpleNamespace:
+        assert opts is not None, "what is read from a cloud is read by an explicit provider too"
+        assert isinstance(opts.provider, Provider)
+        return SimpleNamespace(raw_config="canary-kubeconfig")
+
     module = ModuleType(f"pulumi_{name}")
+    module.Provider = Provider  # type: ignore[attr-defined]
     for kind in ("KubernetesCluster", "KubernetesNodeGroup", "MksClusterV1", "MksNodegroupV1"):
         setattr(module, kind, type(kind, (Resource,), {"kind": kind}))
-    module.get_mks_kubeconfig_v1_output = lambda **_: SimpleNamespace(raw_config="canary-kubeconfig")  # type: ignore[attr-defined]
+    module.get_mks_kubeconfig_v1_output = read  # type: ignore[attr-defined]
     return module
 
 
@@ -77,6 +87,33 @@ def test_an_adapter_makes_a_cluster_and_nodes_without_public_addresses(cloud: st
     assert any("cluster" in kind for kind in kinds)
     text = repr([one.inputs for one in found])
     assert not any(opened in text for opened in ("'nat': True", "'public_ip': True", "'floating_ip_enabled': True"))
+
+
+def without_provider(found: list[Registered]) -> list[str]:
+    """Resources that would go to a default provider, which the engine refuses: it looks at the surroundings."""
+    return [
+        f"{one.type} {one.name}"
+        for one in found
+        if not one.type.startswith(("larets:", "pulumi:")) and (not one.provider or "::default" in one.provider)
+    ]
+
+
+@each_cloud
+def test_each_resource_of_a_platform_in_a_cloud_has_an_explicit_provider(cloud: str, vendors: Path) -> None:
+    found = registrations("platform", made_by(cloud, vendors))
+    assert {one.type.partition(":")[0] for one in found} >= {CLOUDS[cloud][0].name, "kubernetes"}
+    assert without_provider(found) == []
+
+
+@pytest.mark.parametrize(("stack", "contour"), [("platform", "public"), ("private", "private"), ("public", "public")])
+def test_each_resource_of_the_other_stacks_has_an_explicit_provider(stack: Any, contour: str) -> None:
+    assert without_provider(registrations(stack, settings(contour))) == []
+
+
+def test_the_twin_a_resource_without_a_provider_is_seen(vendors: Path) -> None:
+    del vendors
+    sloppy = run(lambda: sys.modules["pulumi_yandex"].KubernetesCluster("c") and None, stack="test")
+    assert without_provider(sloppy) == ["yandex:index:KubernetesCluster c"]
 
 
 @each_cloud

@@ -3,6 +3,7 @@
 import ssl
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from cryptography import x509
@@ -10,8 +11,10 @@ from cryptography.exceptions import InvalidSignature
 
 from app.witness.keys import load_witness_keys
 from infra import material, pki
-from infra.errors import CertificateExpired, MaterialMissing
+from infra.contract import facts_of
+from infra.errors import CertificateExpired, ContractInvalid, MaterialMissing
 from infra.link import link_of
+from pii_vault.client import parse_vkey
 from tests.support.stacks import settings
 
 NOW = datetime.now(UTC)
@@ -35,6 +38,41 @@ def test_what_only_a_person_can_give_is_asked_for() -> None:
     own = settings("private", database={"kind": "external", "host": "db.example.ru", "addresses": ["203.0.113.5/32"]})
     with pytest.raises(MaterialMissing, match="tls-database-crt"):
         material.make("private", own, {}, now=NOW)
+
+
+@pytest.mark.parametrize("contour", ["private", "public"])
+def test_the_other_contour_is_told_the_key_that_processes_use(contour: Literal["private", "public"]) -> None:
+    own = settings(contour, stage="rehearsal", public_keys={})
+    made = material.make(contour, own, {}, now=NOW)
+    told = material.public_key(own, made)
+    assert parse_vkey(told).name == ("vault.example.ru/audit" if contour == "private" else "crm.example.ru/witness")
+    facts = facts_of(own, authority=made["authority-crt"], public_key=told)
+    assert list(facts.public_keys.values()) == [told]
+    other = material.make(contour, own, {}, now=NOW)
+    with pytest.raises(ContractInvalid, match="is not the key"):
+        facts_of(
+            own.model_copy(update={"public_keys": facts.public_keys}),
+            authority=made["authority-crt"],
+            public_key=material.public_key(own, other),
+        )
+
+
+def test_a_key_that_the_key_service_makes_is_asked_for() -> None:
+    own = settings("private", public_keys={}, keys={"state": "empty"})
+    assert material.public_key(own, material.make("private", own, {}, now=NOW)) == ""
+    with pytest.raises(ContractInvalid, match=r"public_keys\.audit") as caught:
+        facts_of(own, authority="x")
+    assert "audit key" in caught.value.hint
+
+
+def test_a_new_key_services_secret_is_waited_for_and_then_asked_for() -> None:
+    empty = settings("private", keys={"state": "empty", "operator_role": "larets-operator"})
+    made = material.make("private", empty, {}, now=NOW)
+    assert {one.name for one in material.missing("private", empty, made)} == material.LATER
+    ready = settings("private", keys={"operator_role": "larets-operator"})
+    with pytest.raises(MaterialMissing, match="key-service-secret, key-service-operator-secret") as caught:
+        material.make("private", ready, made, now=NOW)
+    assert "keys.state: empty" in caught.value.hint
 
 
 def test_a_platform_holds_no_secret() -> None:

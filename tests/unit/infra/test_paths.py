@@ -114,9 +114,37 @@ def test_the_relay_reaches_the_listed_hosts_alone(opened: Opened) -> None:
     assert not cluster.lets(vault, Party(address="203.0.113.99"), 443)
 
 
+@pytest.mark.parametrize("link", ["open", "closed"])
+def test_programs_of_the_private_contour_reach_the_service_listener_and_nobody_else(link: str, opened: Opened) -> None:
+    given: dict[str, Any] = {"stage": "rehearsal", "edge__programs": ["10.9.0.0/24"]}
+    own = opened("private", **given) if link == "open" else settings("private", **given)
+    manifests = rendered(own)
+    cluster, edge = Cluster(manifests), Party("edge", {"app.kubernetes.io/name": "edge"})
+    vault = Party("vault", {"app.kubernetes.io/name": "vault"})
+    assert cluster.lets(Party(address="10.9.0.7"), edge, 9443)
+    assert cluster.lets(edge, vault, 8201)
+    assert not cluster.lets(Party(address="10.8.0.7"), edge, 9443)
+    assert not cluster.lets(Party(address="10.9.0.7"), vault, 8201)
+    service = next(one for one in manifests if one["kind"] == "Service" and one["metadata"]["namespace"] == "edge")
+    assert {port["name"] for port in service["spec"]["ports"]} == {"browser", "link"}
+
+
 def test_metadata_is_out_of_reach_even_where_the_internet_is_let_in(opened: Opened) -> None:
     own = opened("private", stage="rehearsal")
     edge = Party("edge", {"app.kubernetes.io/name": "edge"})
     cluster = Cluster(rendered(own))
     assert cluster.lets(Party(address=STRANGER), edge, 8443)
     assert not cluster.lets(Party(address="169.254.169.254"), edge, 8443)
+
+
+def test_a_cluster_of_one_family_gets_no_rule_of_the_other() -> None:
+    """A network plug-in that knows IPv4 alone may refuse every policy because of one such rule."""
+    assert _networks(settings("private")) >= {"0.0.0.0/0", "::/0"}
+    of_one = _networks(settings("private", cluster__families=["ipv4"]))
+    assert "0.0.0.0/0" in of_one
+    assert not [network for network in of_one if ":" in network]
+
+
+def _networks(own: StackSettings) -> set[str]:
+    ends = {end for path in paths(own, None) for end in (path.source, path.target)}
+    return {network for end in ends if isinstance(end, Networks) for network in end.networks}

@@ -1,5 +1,7 @@
 """What the pods are told is what the processes take: their real settings read the rendered environment."""
 
+import ipaddress
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ from infra.components.key_service import KeyServiceArgs, configuration
 from infra.components.telemetry import alarms, boards
 from infra.lib.parts import WorkloadSize
 from pii_vault.config import VaultSettings, load_settings
+from pii_vault.edge import believed
 from scripts import database
 from tests.support.stacks import settings
 from tests.unit.infra.conftest import Opened, rendered
@@ -127,6 +130,17 @@ def test_the_proxy_lets_known_hosts_through_and_logs_nobody() -> None:
     assert "log" not in text.replace("dialog", "")
 
 
+def test_the_proxy_alone_says_who_called() -> None:
+    """What a visitor writes into the header is thrown away, so the last hop is what the vault may believe."""
+    lines = [line.strip() for line in proxy_text(edge(link_open=False)).splitlines()]
+    assert "http-request set-header x-forwarded-for %[src]" in lines
+    assert "http-request del-header forwarded" in lines
+    networks = [ipaddress.ip_network("10.244.0.0/16")]
+    assert believed("10.244.0.5", ["203.0.113.9"], trusted=networks) == "203.0.113.9"
+    assert believed("10.244.0.5", ["198.51.100.1, 203.0.113.9"], trusted=networks) == "203.0.113.9"  # as Envoy appends
+    assert believed("10.244.0.5", ["203.0.113.9"], trusted=[]) == "10.244.0.5"  # where pod_networks are not told
+
+
 def test_the_proxy_checks_who_answers_it() -> None:
     text = proxy_text(edge(link_open=False))
     assert "ssl verify required" in text
@@ -158,8 +172,8 @@ def unknown_metrics(texts: list[str]) -> set[str]:
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.replace('"', "").split()  # fmt: skip
     counted = {name.removesuffix("_total") for name in sources}
-    named = {word for text in texts for word in text.replace("(", " ").replace("{", " ").replace("[", " ").split()}
-    spoken = {word.removesuffix("_bucket").removesuffix("_total") for word in named if word.startswith("larets_")}
+    named = {word for text in texts for word in re.findall(r"larets_[a-z_]+", text)}
+    spoken = {word.removesuffix("_bucket").removesuffix("_total") for word in named}
     return spoken - counted
 
 

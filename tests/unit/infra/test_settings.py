@@ -12,6 +12,7 @@ from infra.lib.settings import load_settings, parse_settings, refuse_shared_stat
 from tests.support.stacks import DIGEST, REGISTRY, content, settings
 
 UNTAGGED = f"{REGISTRY}/larets:1.0"
+SEALED_BY = {"url": "https://keys.example.ru", "key": "shop-private", "role": "a-role", "secret_id_file": "./secret-id"}
 
 
 @pytest.mark.parametrize("stage", ["production", "rehearsal"])
@@ -42,6 +43,10 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"cluster__egress_addresses": ["0.0.0.0/0"]}, None, "the whole internet is not a peer"),
         ({"database__kind": "statefulset"}, None, "database.kind: is for rehearsals only; allowed in production"),
         ({"keys__kind": "local-keyring"}, None, "keys.kind: a keyring file is not a key service"),
+        ({"cluster__pod_networks": None}, None, "cluster.pod_networks: must be given"),
+        ({"keys__auth": "kubernetes"}, None, "keys.auth: our own OpenBao may not ask the API server"),
+        ({"keys__fingerprint": "aa"}, None, "keys.fingerprint"),
+        ({"files": {"kind": "s3", "host": "s3.example.ru"}}, None, "files.host: a bucket needs host, addresses"),
         ({"protect_data": False}, None, "protect_data: is for rehearsals only"),
         ({"database__storage": "fifty"}, None, "database.storage: allowed: a size such as 512Mi"),
         ({"secrets__kind": "external-secrets"}, None, "secrets.store: External Secrets needs"),
@@ -49,6 +54,9 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"sizes__web": {"max_replicas": 60, "replicas": 2}}, None, "sizes: more pods, cpu than the namespace's quota"),
         ({"proteckt_data": True}, None, "proteckt_data: is not a setting"),
         ({"database__kindd": "x"}, None, "database.kindd: is not a setting"),
+        ({"state__sealed_by": SEALED_BY | {"url": "http://keys.example.ru"}}, None, "sealed_by.url: allowed: https://"),
+        ({"state__sealed_by": SEALED_BY | {"key": "a/b"}}, None, "state.sealed_by.key: allowed: the name of a key"),
+        ({"state__sealed_by": SEALED_BY | {"role": ""}}, None, "state.sealed_by.role"),
         ({"peer__fingerprint": "abc"}, None, "peer.fingerprint: allowed: sha256:"),
     ],
 )
@@ -77,6 +85,8 @@ def test_the_line_is_the_line_of_the_file(tmp_path: Path) -> None:
     [
         {"database__password": "canary-secret"},
         {"cluster__token": "canary-secret"},
+        {"state__sealed_by": SEALED_BY | {"secret_id": "canary-secret"}},
+        {"state__sealed_by": SEALED_BY | {"secret_id_file": "canary-secret"}},
         {"state__backend": "s3://key:canary-secret@bucket"},
         {"cluster__cloud": {"anything": "-----BEGIN EC PRIVATE " + "KEY----- canary-secret"}},
     ],
@@ -136,3 +146,14 @@ def test_the_relay_has_no_place_in_the_public_contour() -> None:
 def test_data_given_as_data_is_checked_alike() -> None:
     with pytest.raises(SettingsInvalid):
         settings_of({"environment": "shop"})
+
+
+def test_each_contour_has_a_key_and_a_sign_in_of_its_own_at_the_key_service() -> None:
+    private = settings("private", state__sealed_by=SEALED_BY)
+    other = SEALED_BY | {"key": "shop-public", "role": "other"}
+    refuse_shared_state([private, settings("public", state__sealed_by=other)])
+    refuse_shared_state([private, settings("public", state__sealed_by=SEALED_BY | {"url": "https://keys.example.com"})])
+    with pytest.raises(SharedState, match="shop/private and shop/public seal their passphrases by one key"):
+        refuse_shared_state([private, settings("public", state__sealed_by=other | {"key": SEALED_BY["key"]})])
+    with pytest.raises(SharedState, match="sign in to the key service as one"):
+        refuse_shared_state([private, settings("public", state__sealed_by=other | {"role": SEALED_BY["role"]})])

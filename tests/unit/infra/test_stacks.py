@@ -10,7 +10,9 @@ import yaml
 import infra.entry
 from infra.errors import WrongCluster
 from infra.lib.names import Stack
-from tests.support.stacks import content
+from infra.values import ConfigValues
+from tests.support.stacks import content, settings
+from tests.unit.infra.conftest import rendered
 
 STACKS = Path(__file__).resolve().parents[3] / "stacks"
 NAMES: list[Stack] = ["platform", "private", "public"]
@@ -50,3 +52,30 @@ def test_the_wrong_cluster_stops_a_project_before_its_program(monkeypatch: pytes
     monkeypatch.setattr(infra.entry, "program", program)
     with pytest.raises(WrongCluster):
         infra.entry.run_stack("private")
+
+
+def test_a_vault_without_keys_is_not_started_yet() -> None:
+    def deployed(**changes: Any) -> set[tuple[str, str]]:
+        return {(one["kind"], one["metadata"]["name"]) for one in rendered(settings("private", **changes))}
+
+    ready, empty = deployed(), deployed(keys={"state": "empty"})
+    assert {name for kind, name in ready - empty if kind == "Deployment"} == {"vault", "vault-worker"}
+    assert {kind for kind, _ in empty} >= {"StatefulSet", "Job", "Cluster"}  # what the keys are made with is there
+    assert ("ServiceAccount", "command") in empty
+
+
+async def test_a_secret_that_comes_later_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Config:
+        def __init__(self, _: str) -> None: ...
+
+        def get_secret(self, _: str) -> None:
+            return None
+
+        def require_secret(self, name: str) -> Any:
+            raise LookupError(name)
+
+    monkeypatch.setattr("pulumi.Config", Config)
+    values = ConfigValues()
+    assert values.secret("key-service-secret") is not None
+    with pytest.raises(LookupError):
+        values.secret("database-runtime")

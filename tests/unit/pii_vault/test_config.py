@@ -41,6 +41,17 @@ def test_complete_settings_are_taken(monkeypatch: pytest.MonkeyPatch) -> None:
     assert PASSWORD not in repr(settings)
 
 
+def test_replicas_are_named_by_spaces_and_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    urls = (f"postgresql://u:{PASSWORD}@one,two/vault", f"postgresql://u:{PASSWORD}@three/vault")
+    settings = load(monkeypatch, "production", replica_urls=f" {urls[0]}\n{urls[1]} ")
+    assert settings.replica_urls == urls
+    assert PASSWORD not in repr(settings)
+    assert load(monkeypatch, "production", replica_urls="").replica_urls == ()
+    with pytest.raises(SettingsProblem, match="replica_urls") as caught:
+        load(monkeypatch, "production", replica_urls=f"{urls[0]}, {PASSWORD}")
+    assert PASSWORD not in str(caught.value)
+
+
 @pytest.mark.parametrize("environment", [None, "", "prod", "Production"])
 def test_an_unknown_environment_is_refused(monkeypatch: pytest.MonkeyPatch, environment: str | None) -> None:
     with pytest.raises(SettingsProblem, match="LARETS_ENV"):
@@ -125,6 +136,8 @@ def test_production_takes_a_key_service_or_a_token(
         ({**TOKEN, "pkcs11_pin_file": None}, "pkcs11_pin_file"),
         ({**TOKEN, "pkcs11_token": None}, "pkcs11_token"),
         ({"key_service": "other"}, "key_service"),
+        ({"dek_seconds": "600.1"}, "dek_seconds"),
+        ({"dek_seconds": "0"}, "dek_seconds"),
     ],
 )
 def test_a_key_service_by_halves_is_refused(

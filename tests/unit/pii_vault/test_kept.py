@@ -37,7 +37,9 @@ async def test_all_are_given_back_though_one_was_lost(error: Exception | None) -
 async def test_what_is_no_fault_of_the_database_is_not_hidden() -> None:
     pool: Any = Pool(ZeroDivisionError())
     kept = KeptConnections(pool)
-    connection: Any = Connection()
-    kept.give(connection)
+    connections: list[Any] = [Connection(), Connection()]
+    for connection in connections:
+        kept.give(connection)
     with pytest.raises(ZeroDivisionError):
         await kept.close()
+    assert pool.released == connections  # the others went back all the same

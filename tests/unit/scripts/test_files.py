@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.files import write_whole
+from scripts.files import write_whole
 
 
 def test_a_full_disk_leaves_the_old_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import httpx
 import psycopg
 import pytest
 
-from scripts import main
+from scripts import commands, group, main
 
 
 def ends_with(problem: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> str:
@@ -20,7 +20,7 @@ def ends_with(problem: Exception, monkeypatch: pytest.MonkeyPatch, capsys: pytes
     def command(*_: Any, **__: Any) -> None:
         raise problem
 
-    monkeypatch.setattr(main.LazyGroup, "__call__", command)
+    monkeypatch.setattr(group.LazyGroup, "__call__", command)
     with pytest.raises(SystemExit) as ended:
         main.main()
     told = capsys.readouterr()
@@ -45,7 +45,7 @@ def test_what_nobody_foresaw_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> N
     def command(*_: Any, **__: Any) -> None:
         raise RuntimeError
 
-    monkeypatch.setattr(main.LazyGroup, "__call__", command)
+    monkeypatch.setattr(group.LazyGroup, "__call__", command)
     with pytest.raises(RuntimeError):
         main.main()
 
@@ -72,7 +72,7 @@ def set_up(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
 
 @pytest.mark.parametrize("name", sorted(main.CHECKS))
 def test_a_check_sets_up_what_it_needs(name: str, set_up: list[list[str]]) -> None:
-    assert main.load_command(name).__name__ == main.COMMANDS[name][0]
+    assert main.load_command(name).__name__ == commands.COMMANDS[name][0]
     assert set_up == [["scripts/bootstrap.py", "dev"]]
 
 

@@ -2,7 +2,9 @@
 
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,3 +49,22 @@ def test_open_folder_is_left_as_it_is(home: Path, capsys: pytest.CaptureFixture[
     postgres._let_through(home / "shop" / "data")
     assert (mode_of(home), mode_of(home / "shop")) == (0o755, 0o711)
     assert capsys.readouterr().err == ""
+
+
+def test_two_clusters_that_start_side_by_side_make_one_account(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[object] = []
+
+    def useradd(command: list[str], **_: object) -> None:
+        time.sleep(0.1)  # as the program, which writes the file of accounts at its end
+        made.append(command)
+
+    def known(name: str) -> str:
+        if not made:
+            raise KeyError(name)
+        return name
+
+    monkeypatch.setattr("scripts.local.postgres.subprocess.run", useradd)
+    monkeypatch.setattr("scripts.local.postgres.pwd.getpwnam", known)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: postgres._ensure_system_user(), range(2)))
+    assert len(made) == 1

@@ -21,8 +21,9 @@ from app.intake.service import Intake
 from app.kit.db import Database
 from app.services import AppServices
 from app.signin import sessions
+from pii_vault.client import RelayPort
 from pii_vault.vault import Vault
-from tests.integration.app.support import Clock, FakeIssuer, order_event, staff
+from tests.integration.app.support import Clock, FakeIssuer, FakeRelay, order_event, staff
 from tests.integration.pii_vault.widgets.stage import SESSION, FakeSessions, listening
 from tests.integration.pii_vault.widgets.stage import Stage as VaultStage
 from tests.support.persons import Person, person
@@ -104,7 +105,9 @@ async def sign_in(client: httpx.AsyncClient, issuer: FakeIssuer, role: str) -> h
 
 
 @contextlib.asynccontextmanager
-async def on_stage(settings: AppSettings, db: Database, vault: Vault, clock: Clock) -> AsyncIterator[Stage]:
+async def on_stage(
+    settings: AppSettings, db: Database, vault: Vault, clock: Clock, *, relay: RelayPort | None = None
+) -> AsyncIterator[Stage]:
     played = VaultStage(vault, FakeSessions())
     crm: list[ASGIApp] = []
 
@@ -121,6 +124,6 @@ async def on_stage(settings: AppSettings, db: Database, vault: Vault, clock: Clo
             issuer = FakeIssuer()
             issuer.origin = vault_origin
             here = settings.model_copy(update={"crm_origin": crm_origin, "vault_origin": vault_origin})
-            services = build_services(here, issuer=issuer, db=db, clock=clock)
+            services = build_services(here, issuer=issuer, relay=relay or FakeRelay(), db=db, clock=clock)
             crm.append(build_browser(services))
             yield Stage(played, services, issuer)

@@ -102,7 +102,7 @@ async def test_signing_out_ends_the_session(browser: httpx.AsyncClient, read: Re
 async def test_personal_data_in_an_address_are_refused_with_advice(read: Reader) -> None:
     page = await read("/orders?q=%2B79161234567")
     assert page.status_code == 422
-    assert "Найти по телефону или почте" in page.text
+    assert "Найти человека" in page.text
     assert "9161234567" not in page.text
 
 

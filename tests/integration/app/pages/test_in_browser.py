@@ -1,11 +1,15 @@
 """The pages around the vault's frames, in a real browser: what staff see, and what the page never gets to see."""
 
 import pytest
-from playwright.async_api import Browser, Frame, Page, expect
+from playwright.async_api import Browser, Frame, FrameLocator, Page, expect
 
 from app.signin import sessions
+from pii_vault.classify.setting import switch
+from pii_vault.operations.parts import SearchPlans
+from pii_vault.operations.plan import switch as plan_part
 from tests.integration.app.pages.stage import NOTE, Stage, reveal_frames
 from tests.support.persons import person
+from tests.support.vault import staff
 
 
 async def opened(stage: Stage, page: Page, path: str) -> Frame:
@@ -115,6 +119,12 @@ async def test_a_person_is_found_without_the_page_learning_the_phone(stage: Stag
     assert not [line for line in sent if person(2).phone[-10:] in line]
 
 
+async def saved(page: Page, form: FrameLocator) -> None:
+    """A browser drops a click on a frame that moved within the last half second, as one in a fresh dialog did."""
+    await page.wait_for_timeout(600)
+    await form.locator("button.primary").click()
+
+
 async def test_a_note_goes_to_the_vault_and_its_token_into_the_history(stage: Stage, screen: Browser) -> None:
     found = await stage.order(1)
     page = await stage.page(screen)
@@ -127,7 +137,7 @@ async def test_a_note_goes_to_the_vault_and_its_token_into_the_history(stage: St
     await expect(page.locator("dialog[open]")).to_have_count(0)
     await page.get_by_role("button", name="Добавить заметку").click()
     await expect(form.locator("textarea")).to_have_value(NOTE)  # what was typed outlives the dialog
-    await form.locator("button.primary").click()
+    await saved(page, form)
     await expect(page.locator("#timeline [data-token^='tok_text_']")).to_have_count(1)
     assert NOTE not in await everything_the_page_holds(page)
     assert heard == []
@@ -141,7 +151,7 @@ async def test_what_the_crm_did_not_take_is_offered_again_without_typing(stage: 
     await page.get_by_role("button", name="Добавить заметку").click()
     form = page.frame_locator("dialog[open] iframe")
     await form.locator("textarea").fill(NOTE)
-    await form.locator("button.primary").click()
+    await saved(page, form)
     notice = page.locator("dialog[open] [data-notice='unsaved']")
     await expect(notice).to_be_visible()
     await page.unroute("**/notes")
@@ -158,7 +168,7 @@ async def test_a_session_that_ended_meanwhile_loses_nothing(stage: Stage, screen
     form = page.frame_locator("[data-collect] iframe")
     await form.locator("#field-name").fill(person(3).name)
     await page.context.clear_cookies(name=sessions.COOKIE)
-    await form.locator("button.primary").click()
+    await saved(page, form)
     notice = page.locator("[data-notice='ended']")
     await expect(notice).to_be_visible()
     await expect(notice.get_by_role("link", name="Войти")).to_have_attribute("target", "_blank")
@@ -220,6 +230,7 @@ async def test_the_list_by_keyboard(stage: Stage, screen: Browser) -> None:
     await page.keyboard.press("?")
     await expect(page.locator("#help")).to_be_visible()
     await page.keyboard.press("Escape")
+    await expect(page.locator("#help")).to_be_hidden()  # the browser closes it in its own time
     await page.keyboard.press("j")
     await page.keyboard.press("Enter")
     await expect(page.locator("h1")).to_have_text("Заказ № 1002")
@@ -237,3 +248,73 @@ async def test_filters_and_links_need_no_script(stage: Stage, screen: Browser) -
     await page.select_option("select[name=status]", "refunded")
     await page.get_by_role("button", name="Сменить").click()
     await expect(page.locator(".order-status .status")).to_contain_text("Возврат")
+
+
+async def test_a_note_shows_its_words_and_the_frame_draws_the_tokens_in_it(stage: Stage, screen: Browser) -> None:
+    """From the keyboard to the card: the officer let classified texts cross."""
+    who = person(2)
+    await switch(stage.vault.vault, staff("officer"), class_id="text", on=True, request_id="r")
+    found = await stage.order(1)
+    page = await stage.page(screen)
+    heard = watch(page)
+    await opened(stage, page, f"/orders/{found}")
+    await page.get_by_role("button", name="Добавить заметку").click()
+    form = page.frame_locator("#note iframe")
+    await form.locator("textarea").fill(f"Просит перезвонить мужу, его зовут {who.given}, {who.phone}. Двор закрыт.")
+    await form.get_by_role("button", name="Сохранить").click()
+    note = page.locator("#timeline .mixed")
+    await expect(note).to_contain_text("Двор закрыт.")
+    await expect(note).to_contain_text("Размеченный текст")
+    assert await note.locator(".cell-inline").count() == 2
+    frame = reveal_frames(page)[-1]
+    phone = frame.locator(".cell", has_text="Телефон")
+    await expect(phone.last).to_contain_text("***")
+    held = await everything_the_page_holds(page)
+    for value in (who.phone, who.phone[-10:], who.given, "***"):
+        assert value not in held
+    cells = await frame.locator(".cell").count()
+    await press(frame, cells - 1, "Обработка заказа")
+    await expect(frame.locator(".value").nth(cells - 1)).to_have_text(who.phone)
+    assert heard == []
+
+
+async def test_by_default_the_same_note_is_one_token(stage: Stage, screen: Browser) -> None:
+    found = await stage.order(1)
+    page = await stage.page(screen)
+    await opened(stage, page, f"/orders/{found}")
+    await page.get_by_role("button", name="Добавить заметку").click()
+    form = page.frame_locator("#note iframe")
+    await form.locator("textarea").fill(f"Просит перезвонить мужу, {person(2).phone}. Двор закрыт.")
+    await form.get_by_role("button", name="Сохранить").click()
+    await expect(page.locator("#timeline .cell-text")).to_have_count(1)
+    assert await page.locator(".mixed").count() == 0
+    assert "Двор закрыт" not in await everything_the_page_holds(page)
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+async def test_orders_are_found_by_what_the_buyer_remembers(stage: Stage, screen: Browser, width: int) -> None:
+    """From the keyboard alone: f, four digits, Enter."""
+    for class_id, kind in (("phone", "last4"), ("name", "prefix")):
+        await plan_part(stage.vault.vault, "demo", class_id, kind, on=True)  # type: ignore[arg-type]
+    stage.vault.vault.search_plans = SearchPlans(stage.vault.vault.pool)
+    wanted = await stage.order(1)
+    await stage.order(2)
+    page = await stage.page(screen, viewport={"width": width, "height": 844})
+    heard = watch(page)
+    await opened(stage, page, "/orders")
+    await page.keyboard.press("f")
+    form = page.frame_locator("dialog#find iframe")
+    field = form.locator("#query")
+    await expect(field).to_be_focused()
+    await expect(form.locator(".status")).to_contain_text("начало имени")
+    await page.keyboard.type("@exam")
+    await expect(form.locator(".status")).to_contain_text("Поиск по домену почты")
+    await field.fill("")
+    await page.keyboard.type(person(1).phone[-4:])
+    await expect(form.locator(".status")).to_have_text("По четырём последним цифрам телефона")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/orders?contact=*")
+    assert await page.locator("a.row-link").count() == 1
+    assert wanted in str(await page.locator("a.row-link").first.get_attribute("href"))
+    assert person(1).phone[-4:] not in page.url
+    assert heard == []

@@ -1,11 +1,13 @@
 """A log in memory."""
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Final
 
 from app.witness.keys import WitnessKeys
 from pii_vault.audit import note as notes
 from pii_vault.audit import proof
+from pii_vault.audit.origin import Succession
 from pii_vault.audit.witness import submission
 from pii_vault.core import primitives
 
@@ -40,3 +42,14 @@ class Log:
 
     def body(self, old: int, new: int, *, digests: Sequence[bytes] | None = None) -> bytes:
         return submission(self.note(new), old=old, proof=self.proof(old, new) if digests is None else digests)
+
+
+def statement(witnessed: notes.Checkpoint, *, seed: bytes = LOG_SEED, **changes: object) -> str:
+    """That the log goes on as its second origin, after `witnessed`."""
+    fields = {"origin": f"{LOG_KEY.name}/2", "kept": 3, "common": 3, "witnessed": witnessed, "approvers": ("a", "b")}
+    said = Succession(**(fields | {"at": datetime.now(UTC), "reason": "a test"} | changes))  # type: ignore[arg-type]
+    return str(notes.Note(said.text, (notes.sign_with(LOG_KEY, primitives.sign(seed, said.text.encode())),)))
+
+
+def cosigned(note: notes.Note, *, seed: bytes = WITNESS_SEED, name: str = WITNESS_KEY.name) -> notes.Note:
+    return notes.Note(note.text, (*note.signatures, notes.cosign(note.text, seed=seed, name=name, timestamp=NOW)))

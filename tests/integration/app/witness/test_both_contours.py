@@ -1,53 +1,19 @@
 """The vault's checkpointer against the app's witness, on both databases."""
 
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime
-from typing import cast
-
 import asyncpg
 import httpx
 import pytest
 
 from pii_vault.audit import note as notes
-from pii_vault.audit.checkpoint import Checkpointer, newest_note
+from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.errors import OriginNotNeeded
 from pii_vault.audit.log import AuditCommitter
-from pii_vault.audit.new_origin import begin_origin, owner_committer
-from pii_vault.audit.origin import Succession
-from pii_vault.audit.verify import Report, WitnessCopy, verify_log
-from pii_vault.audit.witness import WitnessClient, WitnessElsewhere, WitnessRefuses, submission
-from pii_vault.core import primitives
-from pii_vault.keys.service import KeyService
-from tests.integration.app.witness.support import LOG_KEY, LOG_SEED, WITNESS_KEY, Log
-from tests.integration.pii_vault.audit.support import HASH_KEY, fill
+from pii_vault.audit.verify import WitnessCopy, verify_log
+from pii_vault.audit.witness import WitnessElsewhere, WitnessRefuses, submission
+from tests.integration.app.witness.halves import new_checkpointer, new_origin, step, verify
+from tests.integration.app.witness.support import LOG_KEY, WITNESS_KEY, Log, statement
+from tests.integration.pii_vault.audit.support import fill
 from tests.support.postgres import Database
-
-
-class LogKeys:
-    async def sign_checkpoint(self, message: bytes) -> bytes:
-        return primitives.sign(LOG_SEED, message)
-
-    def checkpoint_public_key(self) -> bytes:
-        return LOG_KEY.public_key
-
-
-@pytest.fixture
-async def pool(vault_database: Database) -> AsyncIterator[asyncpg.Pool]:
-    async with asyncpg.create_pool(vault_database.runtime_url, min_size=1, max_size=4) as opened:
-        yield opened
-
-
-@pytest.fixture
-async def committer(pool: asyncpg.Pool) -> AsyncIterator[AuditCommitter]:
-    made = AuditCommitter(pool, hash_key=HASH_KEY)
-    await made.start()
-    yield made
-    await made.stop()
-
-
-def new_checkpointer(pool: asyncpg.Pool, client: httpx.AsyncClient) -> Checkpointer:
-    keys = cast("KeyService", LogKeys())
-    return Checkpointer(pool, keys, origin=LOG_KEY.name, witness=WitnessClient(client, WITNESS_KEY))
 
 
 async def test_a_growing_log_is_witnessed_and_verified(
@@ -115,44 +81,15 @@ async def test_a_vault_that_was_rolled_back_is_found_out(
     assert {problem.kind for problem in report.problems} == {"witness_fork"}
 
 
-async def _new_origin(
-    database: Database, client: httpx.AsyncClient, *, approvers: tuple[str, str] = ("stf_a", "stf_b")
-) -> Succession:
-    async with owner_committer(database.owner_url, hash_key=HASH_KEY) as (pool, committer):
-        return await begin_origin(
-            pool,
-            committer,
-            cast("KeyService", LogKeys()),
-            log_key=LOG_KEY,
-            witness_key=WITNESS_KEY,
-            witness_note=(await client.get("/witness/checkpoint")).text,
-            approvers=approvers,
-            approver_subjects=[bytes(16)],
-            reason="the disk was lost",
-            now=datetime.now(UTC),
-        )
-
-
-async def _verify(database: Database, client: httpx.AsyncClient) -> Report:
-    kept = (await client.get("/witness/history")).json()
-    copy = WitnessCopy(tuple(kept["checkpoints"]), tuple(kept["origins"]))
-    return verify_log(database.runtime_url, str(LOG_KEY), str(WITNESS_KEY), witness=copy)
-
-
-async def _step(checkpointer: Checkpointer) -> None:
-    await checkpointer.sign()
-    await checkpointer.push()
-
-
 async def test_a_restored_backup_is_a_fork_until_a_new_origin_says_what_was_lost(
     pool: asyncpg.Pool, committer: AuditCommitter, client: httpx.AsyncClient, vault_database: Database
 ) -> None:
     checkpointer = new_checkpointer(pool, client)
     await fill(committer, 4)
-    await _step(checkpointer)
+    await step(checkpointer)
     first = await newest_note(pool)
     await fill(committer, 5, start=4)
-    await _step(checkpointer)
+    await step(checkpointer)
     await _roll_back(vault_database, 6)
     owner = await asyncpg.connect(vault_database.owner_url)  # the backup held the checkpoint of 4, cosigned
     text, _, cosignature = str(first).rpartition("\n— crm")
@@ -161,37 +98,37 @@ async def test_a_restored_backup_is_a_fork_until_a_new_origin_says_what_was_lost
         notes.parse_checkpoint(notes.parse_note(str(first)).text).root, text + "\n", "— crm" + cosignature,
     )  # fmt: skip
     await owner.close()
-    assert {problem.kind for problem in (await _verify(vault_database, client)).problems} == {
+    assert {problem.kind for problem in (await verify(vault_database, client)).problems} == {
         "truncated",
         "tile_missing",
     }
     await fill(committer, 4, start=100)
-    assert "witness_fork" in {problem.kind for problem in (await _verify(vault_database, client)).problems}
+    assert "witness_fork" in {problem.kind for problem in (await verify(vault_database, client)).problems}
 
-    said = await _new_origin(vault_database, client)
+    said = await new_origin(vault_database, client)
     assert (said.origin, said.kept, said.common, said.witnessed.size, said.lost) == (f"{LOG_KEY.name}/2", 10, 4, 9, 5)
     restored = new_checkpointer(pool, client)
     owner = await asyncpg.connect(vault_database.owner_url)
     await owner.execute("DELETE FROM audit_checkpoint")  # its tiles are gone with `_roll_back`: begin the tree anew
     await owner.close()
     await fill(committer, 3, start=200)
-    await _step(restored)
-    report = await _verify(vault_database, client)
+    await step(restored)
+    report = await verify(vault_database, client)
     assert report.problems == []
     assert (report.origin, report.lost, report.witnessed, report.unwitnessed) == (said.origin, 5, 14, 0)
     await fill(committer, 2, start=300)
-    await _step(restored)
-    assert (await _verify(vault_database, client)).witnessed == 16
+    await step(restored)
+    assert (await verify(vault_database, client)).witnessed == 16
 
 
 async def test_a_log_that_lost_nothing_needs_no_new_origin(
     pool: asyncpg.Pool, committer: AuditCommitter, client: httpx.AsyncClient, vault_database: Database
 ) -> None:
     await fill(committer, 4)
-    await _step(new_checkpointer(pool, client))
+    await step(new_checkpointer(pool, client))
     await fill(committer, 2, start=4)
     with pytest.raises(OriginNotNeeded):
-        await _new_origin(vault_database, client)
+        await new_origin(vault_database, client)
     assert await pool.fetchval("SELECT count(*) FROM audit_origin") == 0
 
 
@@ -199,22 +136,17 @@ async def test_the_witness_accepts_a_new_origin_only_with_a_statement_of_what_it
     pool: asyncpg.Pool, committer: AuditCommitter, client: httpx.AsyncClient, vault_database: Database
 ) -> None:
     await fill(committer, 9)
-    await _step(new_checkpointer(pool, client))
+    await step(new_checkpointer(pool, client))
     seen = notes.parse_checkpoint(notes.parse_note((await client.get("/witness/checkpoint")).text).text)
-
-    def statement(seed: bytes = LOG_SEED, **changes: object) -> str:
-        fields = {"origin": f"{LOG_KEY.name}/2", "kept": 3, "common": 3, "witnessed": seen, "approvers": ("a", "b")}
-        said = Succession(**(fields | {"at": datetime.now(UTC), "reason": "a test"} | changes))  # type: ignore[arg-type]
-        return str(notes.Note(said.text, (notes.sign_with(LOG_KEY, primitives.sign(seed, said.text.encode())),)))
 
     older = notes.Checkpoint(seen.origin, 8, seen.root)
     for wrong in (
-        statement(seed=bytes(32)),
-        statement(approvers=("a", "a")),
-        statement(witnessed=older),
-        statement(witnessed=notes.Checkpoint(seen.origin, seen.size, bytes(32))),
-        statement(origin=f"{LOG_KEY.name}/3"),
-        statement(origin="vault.other/audit/2"),
+        statement(seen, seed=bytes(32)),
+        statement(seen, approvers=("a", "a")),
+        statement(older),
+        statement(notes.Checkpoint(seen.origin, seen.size, bytes(32))),
+        statement(seen, origin=f"{LOG_KEY.name}/3"),
+        statement(seen, origin="vault.other/audit/2"),
     ):
         answer = await client.post("/witness/new-origin", content=wrong)
         assert (answer.status_code, answer.json()["code"]) == (409, "unfounded_origin")
@@ -222,33 +154,33 @@ async def test_the_witness_accepts_a_new_origin_only_with_a_statement_of_what_it
     unknown = await client.post("/witness/add-checkpoint", content=submission(under_new, old=0, proof=[]))
     assert unknown.status_code == 404
 
-    good = statement()
+    good = statement(seen)
     for _ in range(2):  # showing it again does nothing
         assert (await client.post("/witness/new-origin", content=good)).status_code == 204
-    assert (await client.post("/witness/new-origin", content=statement())).status_code == 409  # another one does
+    assert (await client.post("/witness/new-origin", content=statement(seen))).status_code == 409  # another one does
     accepted = await client.post("/witness/add-checkpoint", content=submission(under_new, old=0, proof=[]))
     assert accepted.status_code == 200
     await fill(committer, 3, start=9)
     with pytest.raises(WitnessRefuses):  # the old origin is closed for good
-        await _step(new_checkpointer(pool, client))
-    assert (await _verify(vault_database, client)).problems[0].kind == "witness_fork"
+        await step(new_checkpointer(pool, client))
+    assert (await verify(vault_database, client)).problems[0].kind == "witness_fork"
 
 
 async def test_a_new_origin_that_no_record_founds_is_found_out(
     pool: asyncpg.Pool, committer: AuditCommitter, client: httpx.AsyncClient, vault_database: Database
 ) -> None:
     await fill(committer, 9)
-    await _step(new_checkpointer(pool, client))
+    await step(new_checkpointer(pool, client))
     await _roll_back(vault_database, 5)
-    await _new_origin(vault_database, client)
+    await new_origin(vault_database, client)
     owner = await asyncpg.connect(vault_database.owner_url)
     await owner.execute("UPDATE audit_origin SET kept = 4, statement = replace(statement, 'kept 5', 'kept 4')")
-    kinds = {problem.kind for problem in (await _verify(vault_database, client)).problems}
+    kinds = {problem.kind for problem in (await verify(vault_database, client)).problems}
     assert "origin_statement" in kinds
     await owner.execute("UPDATE audit_origin SET statement = replace(statement, 'kept 4', 'kept 5')")
-    assert "origin_record" in {problem.kind for problem in (await _verify(vault_database, client)).problems}
+    assert "origin_record" in {problem.kind for problem in (await verify(vault_database, client)).problems}
     await owner.execute("UPDATE audit_origin SET kept = 5")
-    assert (await _verify(vault_database, client)).ok
+    assert (await verify(vault_database, client)).ok
     await owner.close()
 
 

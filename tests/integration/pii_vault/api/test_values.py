@@ -58,6 +58,19 @@ def test_a_search_finds_the_subject(http: httpx.Client) -> None:
     assert found.json() == {"subjects": [{"subject": taken["subject"], "tokens": {"phone": [taken["token"]]}}]}
 
 
+def test_a_position_is_told_and_taken(http: httpx.Client) -> None:
+    stored = http.post("/v1/tokenise", json={"items": [{"class": "phone", "value": "+79995550012"}]}, headers=DEMO)
+    position = stored.headers["larets-position"]
+    assert int(position) > 0
+    query = {"purpose": "support", "class": "phone", "value": "+79995550012"}
+    for asked in ({"larets-after": position}, {"larets-consistency": "latest"}, {}):
+        assert len(http.post("/v1/search", json=query, headers=DEMO | asked).json()["subjects"]) == 1
+    look = {"purpose": "support", "items": [{"token": stored.json()["items"][0]["token"]}]}
+    for path, body in (("/v1/search", query), ("/v1/reveal", look)):
+        for asked in ({"larets-after": "soon"}, {"larets-consistency": "eventual"}):
+            assert problem(http.post(path, json=body, headers=DEMO | asked)) == (422, "invalid_request")
+
+
 def test_an_idempotency_key_repeats_the_answer(http: httpx.Client) -> None:
     request = {"items": [{"class": "name", "value": "Анна"}]}
     headers = DEMO | {"idempotency-key": "one"}

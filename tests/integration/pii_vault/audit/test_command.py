@@ -9,7 +9,8 @@ from typer.testing import CliRunner
 
 from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.log import AuditCommitter
-from scripts.audit import cli
+from scripts.audit import cli, holds_personal_data
+from scripts.rehearse.deep.checks.restoring import REASON
 from tests.integration.pii_vault.audit.support import LOG_KEY, WITNESS_KEY, BlindWitness, fill, make_checkpointer
 from tests.support.postgres import Database
 
@@ -75,11 +76,20 @@ def test_a_new_origin_needs_two_persons_and_a_reason(approvers: tuple[str, ...],
     assert "larets: error:" in result.stderr
 
 
-def test_a_reason_that_holds_a_phone_is_not_kept() -> None:
-    words = ["--approver", "one", "--approver", "two", "--reason", "звонил +7 916 123-45-67"]
+@pytest.mark.parametrize(
+    ("reason", "value"), [("звонил +7 916 123-45-67", "123-45-67"), ("таблицу стёрла Анна Седова", "Седова")]
+)
+def test_a_reason_that_holds_personal_data_is_not_kept(reason: str, value: str) -> None:
+    words = ["--approver", "one", "--approver", "two", "--reason", reason]
     result = CliRunner().invoke(cli, ["new-origin", *words])
     assert result.exit_code == 1
-    assert "123-45-67" not in result.output
+    assert value not in result.output
+    assert "holds personal data" in result.stderr
+
+
+@pytest.mark.parametrize("reason", ["the disk was lost", "сбой диска в понедельник, копия за 29 ноября", REASON])
+def test_a_reason_about_the_log_alone_is_taken(reason: str) -> None:
+    assert not holds_personal_data(reason)
 
 
 async def test_the_witness_must_be_asked_when_it_is_named(options: list[str]) -> None:

@@ -92,6 +92,13 @@ async def test_the_reader_is_short_and_needs_nothing_of_larets() -> None:
     assert "scripts" not in text
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 4])
+def test_the_reader_says_which_files_it_wants(tmp_path: Path, count: int) -> None:
+    command = [sys.executable, str(READER), *[str(tmp_path / "file")] * count]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603
+    assert (done.returncode, done.stderr) == (1, "refused: three files are needed: BUNDLE LOG_KEY WITNESS_KEY\n")
+
+
 @pytest.mark.parametrize("part", ["all", "end", "begin"])
 async def test_a_good_bundle_holds(export: Export, middle: datetime, tmp_path: Path, part: str) -> None:
     since = datetime(2020, 1, 1, tzinfo=UTC) if part != "end" else middle

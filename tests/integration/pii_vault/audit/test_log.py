@@ -146,9 +146,9 @@ async def test_two_acts_in_a_deadlock_are_both_done(pool: asyncpg.Pool, owner: a
     await committer.stop()
 
 
-async def test_a_held_head_is_503_in_time_and_writes_nothing(
-    committer: AuditCommitter, owner: asyncpg.Connection
-) -> None:
+async def test_a_held_head_is_503_and_writes_nothing(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:
+    committer = AuditCommitter(pool, hash_key=HASH_KEY, deadline=20, act_deadline=20)  # the database ends it, not these
+    await committer.start()
     async with owner.transaction():
         await owner.execute("SELECT FROM audit_head FOR UPDATE")
         outcomes = await asyncio.wait_for(
@@ -157,12 +157,13 @@ async def test_a_held_head_is_503_in_time_and_writes_nothing(
                 committer.commit(make_entry(2), apply=Make(2)),
                 return_exceptions=True,
             ),
-            timeout=3,
+            timeout=15,
         )
     assert [type(each) for each in outcomes] == [AuditUnavailable, AuditUnavailable]
     assert await owner.fetchval("SELECT size FROM audit_head") == 0
     assert await made(owner) == []
     await committer.commit(make_entry(3))
+    await committer.stop()
 
 
 async def test_time_running_out_under_way_is_an_unknown_outcome(pool: asyncpg.Pool, owner: asyncpg.Connection) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from pii_vault.audit import note as notes
 from pii_vault.audit import proof
+from pii_vault.audit import record as record_module
 from pii_vault.audit.log import AuditCommitter
 from pii_vault.audit.verify import Report, WitnessCopy, verify_log
 from pii_vault.core import primitives
@@ -156,12 +157,43 @@ async def test_an_edited_record_with_the_whole_chain_rebuilt(check: Check, tampe
         "tenant = 'other'",
         "verb = 'mask'",
         "counts = '{}'",
+        # Texts that move into the next column: with a line feed between them these were one and the same.
+        "verb = verb || E'\\n' || principal_kind || E'\\n' || principal, principal_kind = 'x', principal = 'y'",
+        "verb = left(verb, 4), principal_kind = right(verb, -4) || principal_kind",
     ],
 )
 async def test_an_edited_detail(check: Check, tamper: asyncpg.Connection, change: str) -> None:
     await tamper.execute(f"UPDATE audit_detail SET {change} WHERE idx = 27")  # noqa: S608
     report = await check()
     assert [(each.kind, each.at) for each in report.problems] == [("detail_changed", 27)]
+
+
+async def test_records_of_the_release_before_still_verify_and_are_as_hard_to_change(
+    pool: asyncpg.Pool, committer: AuditCommitter, vault_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(record_module, "VERSION", 1)
+        await fill(committer, 3)
+    await fill(committer, 3, start=3)
+
+    def verify() -> Report:
+        return verify_log(vault_database.runtime_url, str(LOG_KEY), str(WITNESS_KEY))
+
+    report = await asyncio.get_running_loop().run_in_executor(None, verify)
+    assert (report.ok, report.records) == (True, 6)
+    async with pool.acquire() as connection:
+        versions = await connection.fetch(
+            "SELECT convert_from(record, 'UTF8')::jsonb ->> 'v' AS v FROM audit_log ORDER BY idx"
+        )
+    assert [row["v"] for row in versions] == ["1"] * 3 + ["2"] * 3
+    # In version 1 this row has the same bytes under the hash; that it holds a line feed gives it away.
+    with psycopg.connect(vault_database.superuser_url) as connection_:
+        connection_.execute(
+            "UPDATE audit_detail SET verb = verb || E'\\n' || principal_kind, principal_kind = principal,"
+            " principal = purpose, purpose = decision WHERE idx = 1"
+        )
+    report = await asyncio.get_running_loop().run_in_executor(None, verify)
+    assert [(each.kind, each.at) for each in report.problems] == [("detail_changed", 1)]
 
 
 async def test_a_deleted_detail(check: Check, tamper: asyncpg.Connection) -> None:

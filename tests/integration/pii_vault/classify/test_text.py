@@ -1,41 +1,34 @@
 """Texts taken in: a token as a whole, and classified only where the officer let them cross."""
 
+import asyncio
+import os
+import signal
+import sys
+from pathlib import Path
+
+import psutil
 import pytest
 
 from pii_vault.classify.find import find
 from pii_vault.classify.process import ClassifierProcess, ClassifierUnavailable
 from pii_vault.classify.setting import switch, switched_on
-from pii_vault.classify.spans import Span
-from pii_vault.classify.text import TakenText, classify_text
+from pii_vault.classify.text import classify_text
 from pii_vault.core.detect import find_personal_data
+from pii_vault.core.mixed import is_mixed
 from pii_vault.core.tokens import parse_token_shape
 from pii_vault.errors import Forbidden, InvalidRequest, InvalidValue
+from pii_vault.operations.items import TakenText, TokeniseItem
+from pii_vault.operations.reindex import reindex
 from pii_vault.operations.reveal import reveal
+from pii_vault.operations.search import search
+from pii_vault.operations.tokenise import tokenise
+from pii_vault.rights.correct import correct
 from pii_vault.vault import Vault
+from tests.support.classifiers import Away, Blind, Rules
 from tests.support.postgres import Database
 from tests.support.vault import program, rows, staff
 
 TEXT = "Это Ольга Синицына, 8 916 441 77 23, живу ул. Лесная, д. 5, кв. 7. Заказ 48215."
-
-
-class Rules:
-    """The rules alone, in this process."""
-
-    async def find(self, text: str) -> list[Span]:
-        return find(text)
-
-
-class Away:
-    async def find(self, text: str) -> list[Span]:
-        del text
-        raise ClassifierUnavailable
-
-
-class Blind:
-    """Finds names only, as a classifier may."""
-
-    async def find(self, text: str) -> list[Span]:
-        return [span for span in find(text) if span.class_id == "name"]
 
 
 async def take(vault: Vault, text: str = TEXT, classifier: object = None) -> TakenText:
@@ -82,6 +75,63 @@ async def test_what_goes_wrong_leaves_the_text_a_token_as_a_whole(vault: Vault, 
     assert taken.token.startswith("tok_text_")
 
 
+async def test_a_text_in_which_nothing_was_found_stays_whole(vault: Vault) -> None:
+    await let_cross(vault)
+    assert (await take(vault, "Заказ 48215 не пришёл")).crossing is None
+
+
+async def test_a_class_that_may_not_be_stored_leaves_the_text_whole(vault: Vault) -> None:
+    await let_cross(vault)
+    text = "Это Ольга Синицына, паспорт 4515 882341"
+    both = [
+        await classify_text(vault, who, text, classifier=Rules(), request_id="r") for who in (program(), staff("sales"))
+    ]
+    assert [taken.crossing is not None for taken in both] == [True, False]
+
+
+async def test_nobody_is_found_by_what_a_text_mentions(vault: Vault, vault_database: Database) -> None:
+    """A courier's phone in a buyer's note is not the buyer's: neither now nor after the index was built anew."""
+    await let_cross(vault)
+    taken = await take(vault)
+    assert taken.crossing is not None
+
+    async def found(phone: str = "+79164417723") -> list[str]:
+        subjects = await search(vault, program(), purpose="support", class_id="phone", value=phone, request_id="r")
+        return [each.subject for each in subjects]
+
+    assert await found() == []
+    await reindex(vault, "demo", load=1, settle=0)
+    assert await found() == []
+    [own] = await tokenise(vault, program(), [TokeniseItem("phone", "+79164417723")], request_id="r")
+    assert await found() == [own.subject]  # twin: one that is somebody's is found
+    [mentioned] = [word.strip(",.") for word in taken.crossing.split() if word.startswith("tok_phone_")]
+    await correct(vault, staff("officer"), token=mentioned, value="+79164417724", request_id="r")
+    assert await found("+79164417724") == []
+    assert rows(vault_database, "SELECT count(*) FROM pii_value WHERE digest IS NOT NULL") == [(1,)]
+
+
+async def test_what_a_text_mentions_is_not_its_writers_own(vault: Vault) -> None:
+    """The relay writes to a person's newest phone: it must never be the husband's, whom a note mentions."""
+    await let_cross(vault)
+    [own] = await tokenise(vault, program(), [TokeniseItem("phone", "+79031112233")], request_id="r")
+    taken = await classify_text(vault, program(), TEXT, classifier=Rules(), request_id="r", subject=own.subject)
+    assert taken.crossing is not None
+    assert taken.subject == own.subject
+    [found] = await search(vault, program(), purpose="support", class_id="phone", value="+79031112233", request_id="r")
+    assert found.tokens == {"phone": [own.token], "text": [taken.token]}
+
+
+async def test_a_repeated_request_gives_the_same_tokens(vault: Vault) -> None:
+    await let_cross(vault)
+    one, two = [
+        await classify_text(vault, program(), TEXT, classifier=Rules(), request_id="r", idempotency_key="k")
+        for _ in "12"
+    ]
+    assert one == two
+    assert one.crossing is not None
+    assert is_mixed(one.crossing)
+
+
 async def test_the_switch_is_the_officers_and_stands_in_the_log(vault: Vault, vault_database: Database) -> None:
     for role in ("owner", "sales", "marketer"):
         with pytest.raises(Forbidden):
@@ -107,7 +157,7 @@ async def test_only_a_class_of_text_is_classified(vault: Vault) -> None:
 
 
 async def test_the_process_finds_starts_again_and_refuses_what_is_too_long() -> None:
-    process = ClassifierProcess(recogniser=False)
+    process = ClassifierProcess(recogniser=False, patience=30)
     try:
         assert await process.find(TEXT) == find(TEXT)
         for child in list(process._executor._processes.values()):  # type: ignore[union-attr]
@@ -119,3 +169,63 @@ async def test_the_process_finds_starts_again_and_refuses_what_is_too_long() -> 
             await process.find("а" * 20_001)
     finally:
         process.close()
+
+
+async def test_who_asks_waits_for_a_bounded_time_and_the_process_goes_on() -> None:
+    process = ClassifierProcess(recogniser=False, patience=0.001)
+    try:
+        with pytest.raises(ClassifierUnavailable):
+            await process.find(TEXT)  # the process is not even up yet
+        patient = await asyncio.wait_for(next(iter(process._at_work)), 20)
+        assert patient == find(TEXT)
+        await asyncio.sleep(0)
+        assert not process._at_work
+    finally:
+        process.close()
+
+
+async def test_a_process_that_is_stuck_is_ended_and_too_many_do_not_queue() -> None:
+    process = ClassifierProcess(recogniser=False, patience=20, seconds=20, most=2)
+    try:
+        assert await process.find(TEXT)
+        [child] = (process._executor._processes or {}).values()  # type: ignore[union-attr]
+        os.kill(child.pid or 0, signal.SIGSTOP)
+        process._seconds = 0.5
+        answers = await asyncio.gather(*(process.find(TEXT) for _ in range(5)), return_exceptions=True)
+        assert all(isinstance(answer, ClassifierUnavailable) for answer in answers)
+        for _ in range(200):  # the executor's thread waits for it too, and may be told of its end first
+            if child.exitcode is not None:
+                break
+            await asyncio.sleep(0.05)
+        assert child.exitcode == -signal.SIGKILL
+        process._seconds = 20
+        assert await process.find(TEXT) == find(TEXT)
+    finally:
+        process.close()
+
+
+async def test_a_killed_vault_leaves_no_classifier_behind(tmp_path: Path) -> None:
+    script = tmp_path / "vault.py"
+    script.write_text(
+        "import asyncio, os, sys\n"
+        "from pii_vault.classify.process import ClassifierProcess\n"
+        "async def main():\n"
+        "    process = ClassifierProcess(recogniser=False, patience=30)\n"
+        "    await process.find('это Ольга')\n"
+        "    print(*process._executor._processes, flush=True)\n"
+        "    await asyncio.sleep(60)\n"
+        "if __name__ == '__main__':\n"
+        "    asyncio.run(main())\n"
+    )
+    parent = await asyncio.create_subprocess_exec(
+        sys.executable, str(script), stdout=asyncio.subprocess.PIPE, env={**os.environ, "PYTHONPATH": str(Path.cwd())}
+    )
+    assert parent.stdout is not None
+    child = int(await parent.stdout.readline())
+    parent.kill()
+    await parent.wait()
+    for _ in range(200):
+        if not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE:
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("the classifier's process is still there")

@@ -85,6 +85,20 @@ async def test_a_search_finds_equal_values_only(vault: VaultPort) -> None:
     assert await vault.search("+79001110003", class_id="phone", purpose="support") == []
 
 
+async def test_a_text_is_one_token_and_does_not_cross_by_default(vault: VaultPort) -> None:
+    [anna] = await vault.tokenise([TokeniseItem("name", "Анна")])
+    taken = await vault.classify("звонить Анне, 8 900 111-00-04", subject=anna.subject, idempotency_key="a text")
+    assert taken.crossing is None
+    assert taken.subject == anna.subject
+    assert taken == await vault.classify(
+        "звонить Анне, 8 900 111-00-04", subject=anna.subject, idempotency_key="a text"
+    )
+    [shown] = await vault.reveal([taken.token], purpose="support")
+    assert shown.value == "звонить Анне, 8 900 111-00-04"
+    assert await vault.search("+79001110004", class_id="phone", purpose="support") == []
+    assert await refusal(vault.classify("  ")) == (422, "invalid_value")
+
+
 async def test_an_idempotency_key_repeats_the_answer(vault: VaultPort) -> None:
     items = [TokeniseItem("name", "Дарья")]
     first = await vault.tokenise(items, idempotency_key="once")

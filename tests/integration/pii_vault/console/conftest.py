@@ -13,6 +13,9 @@ from starlette.types import ASGIApp
 from pii_vault import problems
 from pii_vault.audit.note import witness_key
 from pii_vault.console.endpoints import build_console
+from pii_vault.keys.memory import MemoryKeyService
+from pii_vault.relay.destinations import add_destination
+from pii_vault.relay.outside import Destination
 from pii_vault.vault import Vault
 from pii_vault.web import BrowserGuard, build_site
 from tests.integration.pii_vault.widgets.stage import SESSION, FakeSessions, Stage
@@ -21,6 +24,7 @@ from tests.support.postgres import Database
 CONSOLE = "http://console.larets.localhost:8200"
 OWN = {"sec-fetch-site": "same-origin", "sec-fetch-mode": "navigate", "origin": CONSOLE}
 COOKIE = {"cookie": f"__Host-larets_console={SESSION}"}
+SECRET = "destination-secret-1"
 STAFF = (("sales", "Продавец Север"), ("officer", "Контроль"), ("marketer", "Реклама"), ("warehouse", "Склад"))
 
 
@@ -72,3 +76,14 @@ async def client(stage: ConsoleStage) -> AsyncIterator[httpx.AsyncClient]:
     transport = httpx.ASGITransport(stage.console_app(CONSOLE))
     async with httpx.AsyncClient(transport=transport, base_url=CONSOLE, headers=OWN | COOKIE) as opened:
         yield opened
+
+
+@pytest.fixture
+async def shop(stage: ConsoleStage, keys: MemoryKeyService, vault_database: Database) -> ConsoleStage:
+    """With two destinations, so that templates can be proposed."""
+    for made in (
+        Destination("mail", "smtp", "smtps://smtp.example.ru", "shop@example.ru", "shop", SECRET),
+        Destination("web", "http", "https://partner.example.ru/api", "SHOP", secret=SECRET),
+    ):
+        await add_destination(vault_database.owner_url, keys, made, tenant="demo", local=True)
+    return stage

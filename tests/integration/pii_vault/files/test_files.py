@@ -263,6 +263,19 @@ async def test_a_large_file_needs_no_large_memory(api: httpx.AsyncClient) -> Non
     assert peak < 12 << 20
 
 
+async def test_a_file_that_is_too_large_is_refused_and_leaves_nothing(
+    api: httpx.AsyncClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headers = {"content-type": "audio/ogg"}
+    monkeypatch.setattr("pii_vault.files.keep.MAX_BYTES", len(CONTENT) - 1)
+    answer = await api.post("/v1/files", params={"class": "voice"}, content=CONTENT, headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (413, "file_too_large")
+    assert not [path for path in (tmp_path / "files").rglob("*") if path.is_file()]
+    monkeypatch.setattr("pii_vault.files.keep.MAX_BYTES", len(CONTENT))
+    answer = await api.post("/v1/files", params={"class": "voice"}, content=CONTENT, headers=headers)
+    assert answer.status_code == 201
+
+
 async def test_a_kind_that_is_none_is_refused(api: httpx.AsyncClient) -> None:
     for kind in ("", "nonsense", "text/html\u00e9; x"):
         headers = {"content-type": kind.encode("latin-1")}

@@ -1,5 +1,6 @@
 """One contract for every store of files: a folder, and a bucket behind the S3 protocol (moto's server)."""
 
+import io
 import os
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -94,6 +96,20 @@ async def test_more_than_one_part_is_one_file(store: FileStore) -> None:
 async def test_nothing_at_all_is_a_file_too(store: FileStore) -> None:
     assert await store.write(NAME, pieces()) == 0
     assert await store.size(NAME) == 0
+
+
+async def test_a_disk_that_takes_a_part_only_is_given_the_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where room runs out, a write ends early without an error: a file must not end there as if it were whole."""
+
+    class Short(io.FileIO):
+        def write(self, content: Any) -> int:
+            return super().write(content[:1000])
+
+    monkeypatch.setattr(os, "fdopen", lambda descriptor, *_, **__: Short(descriptor, "wb"))
+    store = LocalFileStore(tmp_path)
+    content = os.urandom(3_000_000)
+    assert await store.write(NAME, pieces(content)) == len(content)
+    assert await whole(store, NAME) == content
 
 
 @pytest.mark.parametrize("size", [100, PART_BYTES + 5])

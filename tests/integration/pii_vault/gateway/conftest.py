@@ -53,13 +53,14 @@ class Forwarding:
 
     database: Database
     intake: FakeIntake
+    may_send: bool = True
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[Forwarder]:
         pool = await forwarder_pool(self.database.runtime_url)
         stop = asyncio.Event()
         async with pool, self.intake.client() as client:
-            forwarder = Forwarder(pool, client, poll_seconds=0.05)
+            forwarder = Forwarder(pool, client, may_send=lambda: self.may_send, poll_seconds=0.05)
             task = asyncio.create_task(forwarder.run(stop))
             try:
                 yield forwarder

@@ -7,6 +7,7 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request, Response
 
+from pii_vault.classify.process import NoClassifier
 from pii_vault.errors import VaultError
 from pii_vault.gateway.connections import connect
 from pii_vault.gateway.endpoints import build_gateway
@@ -22,6 +23,7 @@ from tests.support.vault import rows
 class OnlyVault:
     def __init__(self, vault: Vault) -> None:
         self.vault = vault
+        self.classifier = NoClassifier()
 
 
 async def problem(_: Request, error: Exception) -> Response:

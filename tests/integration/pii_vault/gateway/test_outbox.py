@@ -50,6 +50,20 @@ async def test_order_is_kept_per_object_and_nothing_is_lost_while_the_receiver_i
     assert rows(vault_database, "SELECT count(*) FROM gateway_outbox") == [(0,)]
 
 
+async def test_a_gate_that_shuts_under_a_running_forwarder_is_obeyed_at_once(
+    shop: ConnectedShop, forwarding: Forwarding, intake: FakeIntake
+) -> None:
+    async with forwarding.running():
+        await shop.send("order.created", woocommerce.order(309, buyer=woocommerce.buyer(1)))
+        await intake.wait_for(1, seconds=20)
+        forwarding.may_send = False
+        await shop.send("order.created", woocommerce.order(310, buyer=woocommerce.buyer(2)))
+        await asyncio.sleep(0.4)
+        assert len(intake.applied) == 1
+        forwarding.may_send = True
+        await intake.wait_for(2, seconds=20)
+
+
 async def test_two_forwarders_share_the_work_and_keep_the_order(
     shop: ConnectedShop, forwarding: Forwarding, intake: FakeIntake
 ) -> None:

@@ -9,16 +9,16 @@ import pytest
 import typer
 
 from pii_vault.identity.staff import set_enabled
-from scripts.local.approval import prove
-from scripts.local.issuer import LocalIssuer
+from scripts.vault.approval import prove
+from scripts.vault.issuer import IssuerDesk
 from tests.integration.pii_vault.identity.stage import PASSWORD, Member, Stage
 
 Answer = Callable[..., None]
 
 
 @pytest.fixture
-def local(stage: Stage) -> LocalIssuer:
-    return cast("LocalIssuer", SimpleNamespace(issuer=stage.issuer, sessions=stage.services.sessions))
+def desk(stage: Stage) -> IssuerDesk:
+    return cast("IssuerDesk", SimpleNamespace(issuer=stage.issuer, sessions=stage.services.sessions))
 
 
 @pytest.fixture
@@ -33,25 +33,25 @@ def answer(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> Answer:
     return types
 
 
-async def test_an_officer_and_an_owner_prove_who_they_are(stage: Stage, local: LocalIssuer, answer: Answer) -> None:
+async def test_an_officer_and_an_owner_prove_who_they_are(stage: Stage, desk: IssuerDesk, answer: Answer) -> None:
     for role in ("officer", "owner"):
         member = stage.member(cast("Any", role))
         answer(member)
-        assert prove(local, member.login) == member.staff_id
+        assert prove(desk, member.login) == member.staff_id
 
 
-async def test_a_code_is_good_once(stage: Stage, local: LocalIssuer, answer: Answer) -> None:
+async def test_a_code_is_good_once(stage: Stage, desk: IssuerDesk, answer: Answer) -> None:
     member = stage.member("officer")
     answer(member)
-    prove(local, member.login)
+    prove(desk, member.login)
     answer(member)
     with pytest.raises(SystemExit):
-        prove(local, member.login)
+        prove(desk, member.login)
 
 
 @pytest.mark.parametrize("wrong", ["password", "code", "role", "login", "disabled"])
 async def test_who_does_not_prove_it_approves_nothing(
-    stage: Stage, local: LocalIssuer, answer: Answer, capsys: pytest.CaptureFixture[str], wrong: str
+    stage: Stage, desk: IssuerDesk, answer: Answer, capsys: pytest.CaptureFixture[str], wrong: str
 ) -> None:
     member = stage.member("sales" if wrong == "role" else "officer")
     if wrong == "disabled":
@@ -64,5 +64,5 @@ async def test_who_does_not_prove_it_approves_nothing(
     else:
         answer(member)
     with pytest.raises(SystemExit):
-        prove(local, "nobody@shop.example.ru" if wrong == "login" else member.login)
+        prove(desk, "nobody@shop.example.ru" if wrong == "login" else member.login)
     assert PASSWORD not in capsys.readouterr().err

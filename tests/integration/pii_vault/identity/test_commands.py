@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from pii_vault.config import VaultSettings
 from pii_vault.keys.local import create_local_keyring
 from scripts import program, staff, tenant
-from scripts.local import issuer
+from scripts.vault import issuer
 from tests.integration.pii_vault.identity.conftest import settings_for
 from tests.support.postgres import Database
 from tests.support.vault import POLICIES, rows, unwritable_log
@@ -49,7 +49,7 @@ class FakeInstance:
 @pytest.fixture
 def database(vault_database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Database:
     instance = FakeInstance(vault_database, tmp_path)
-    monkeypatch.setattr(issuer, "load", lambda: instance)
+    monkeypatch.setattr(issuer, "here", lambda: instance)
     return vault_database
 
 
@@ -149,19 +149,19 @@ def test_a_program_that_may_not_be_is_refused(database: Database) -> None:
     assert "larets program list" in refused(program.cli, "revoke", "printer")
     with unwritable_log(database):
         assert "cannot be written" in refused(program.cli, "register", "printer", *usual)
-    assert rows(database, "SELECT count(*) FROM service_client") == [(0,)]
+    assert rows(database, "SELECT cn FROM service_client") == [("crm",)]  # which came with the shop
 
 
 def test_commands_may_run_side_by_side(database: Database) -> None:
     """The issuer's key is made once, whoever comes first."""
 
-    async def act(local: issuer.LocalIssuer) -> bytes:
-        return local.issuer.keys.login_digest("anna")
+    async def act(desk: issuer.IssuerDesk) -> bytes:
+        return desk.issuer.keys.login_digest("anna")
 
     async def both() -> list[bytes]:
         async def one() -> bytes:
-            async with issuer.open_issuer() as local:
-                return await act(local)
+            async with issuer.open_issuer() as desk:
+                return await act(desk)
 
         return list(await asyncio.gather(one(), one()))
 

@@ -94,6 +94,7 @@ async def test_without_a_plan_nothing_is_indexed_by_parts_and_nobody_searches_so
     assert rows(vault_database, "SELECT count(*) FROM search_key") == [(0,)]
     with pytest.raises(InvalidRequest, match="larets search plan"):
         await find(vault, "phone", "4567")
+    assert rows(vault_database, "SELECT count(*) FROM budget_use WHERE action = 'search'") == [(0,)]
     await switch(vault, "demo", "phone", "last4", on=True)
     vault.search_plans = SearchPlans(vault.pool)
     await take(vault, tenant="other", phone="+79160004567")  # another shop's plan is not this one's

@@ -92,6 +92,17 @@ async def test_who_may_not_is_refused_and_recorded(vault: Vault, vault_database:
     assert found == [("tokenise", "allow"), ("tokenise", "forbidden"), ("tokenise", "allow"), ("reveal", "allow")]
 
 
+async def test_whose_shape_was_given_and_taken_back_is_on_record(vault: Vault, vault_database: Database) -> None:
+    token = await take(vault, "phone")
+    await issue(vault, token)
+    for _ in range(2):  # the second finds none, and names nobody
+        await withdraw_shape(vault, program(), token=token, request_id="r")
+    found = rows(vault_database, "SELECT subjects FROM audit_detail ORDER BY idx")
+    (taken,), (given,), (withdrawn,), (nothing,) = found
+    assert taken == given == withdrawn
+    assert nothing == []
+
+
 async def test_only_stored_values_of_such_classes_have_shapes(vault: Vault, vault_database: Database) -> None:
     name = await take(vault, "name", "Анна")
     with pytest.raises(InvalidRequest, match="have shaped tokens"):

@@ -2,138 +2,26 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass
+from dataclasses import replace
+from datetime import timedelta
 from email import message_from_bytes, policy
 from typing import Any
 
-import httpx
 import pytest
-from fastapi import FastAPI
 
 from pii_vault.access.principal import Principal
-from pii_vault.api.auth import Caller
 from pii_vault.errors import IdempotencyConflict, InvalidRequest
 from pii_vault.keys.memory import MemoryKeyService
-from pii_vault.operations.items import TokeniseItem
-from pii_vault.operations.tokenise import tokenise
-from pii_vault.problems import install
 from pii_vault.relay.addresses import Reach
-from pii_vault.relay.deliver import ATTEMPTS, Sender
+from pii_vault.relay.deliver import ATTEMPTS
 from pii_vault.relay.destinations import add_destination
-from pii_vault.relay.endpoints import build_relay, build_reports
-from pii_vault.relay.errors import BadTemplate, UnknownTemplate
+from pii_vault.relay.errors import BadNote, BadTemplate, FactorTooOld, NotADecider, NothingToDecide
 from pii_vault.relay.outside import Destination, Outside
 from pii_vault.relay.template import read_template
-from pii_vault.relay.templates import approve, propose, retire
-from pii_vault.vault import Vault
-from tests.support.outside import Mailbox, WebService, mail_server, web_service
-from tests.support.postgres import Database
-from tests.support.vault import program, rows, staff
-
-PHONE, EMAIL = "+79001112233", "buyer@example.ru"
-BUDGETS: Any = {"email": 3, "sms": 100, "api": 100}
-MAIL: dict[str, Any] = {
-    "id": "order-sent", "version": 1, "title": "Заказ отправлен", "purpose": "delivery", "destination": "mail",
-    "email": {"subject": "Заказ {{given.number}}", "text": "{{person.name}}, заказ в пути.",
-              "html": "<p>{{person.name}}</p>"},
-}  # fmt: skip
-SMS = {"id": "sms-sent", "version": 1, "title": "СМС", "purpose": "delivery", "destination": "web",
-       "sms": {"text": "Заказ {{given.number}} в пути"}}  # fmt: skip
-PARCEL = {
-    "id": "parcel", "version": 1, "title": "Посылка", "purpose": "delivery", "destination": "web",
-    "api": {"path": "/v1/parcels", "json": {"to": {"name": "{{person.name}}", "phone": "{{person.phone}}"}},
-            "answer": {"/courier/phone": "phone", "/track": "keep", "/note": "keep"}},
-}  # fmt: skip
-CRM = Principal(kind="service", id="crm", tenant="demo", roles=("public_service",), contour="public")
-
-
-class Callers:
-    principal = CRM
-
-    async def caller(self, _scope: Any) -> Caller:
-        return Caller(self.principal, None)
-
-
-@pytest.fixture
-def mailbox() -> Iterator[Mailbox]:
-    with mail_server() as found:
-        yield found
-
-
-@pytest.fixture
-def web() -> Iterator[WebService]:
-    with web_service() as found:
-        found.answer(200, {"id": "out-1"})
-        yield found
-
-
-@dataclass
-class Shop:
-    """A shop with destinations, approved templates and two persons."""
-
-    vault: Vault
-    database: Database
-    api: httpx.AsyncClient
-    sender: Sender
-    callers: Callers
-    digests: dict[str, str]
-    buyer: str
-    other: str
-    report: str
-
-    async def order(self, template: str = "order-sent", *, key: str = "order-0001", **changes: Any) -> httpx.Response:
-        parameters = {} if template == "parcel" else {"number": "7001"}
-        body = {"template": template, "version": 1, "digest": self.digests.get(template, "x"), "subject": self.buyer}
-        content = body | {"parameters": parameters} | changes
-        return await self.api.post("/v1/relay", json=content, headers={"idempotency-key": key})
-
-    async def sent(self, template: str = "order-sent", **changes: Any) -> dict[str, Any]:
-        """Orders, lets the sender work once, and gives the state."""
-        answer = await self.order(template, **changes)
-        assert answer.status_code == 202, answer.text
-        await self.sender.once()
-        return await self.state(answer.json()["dispatch"])
-
-    async def state(self, dispatch: str) -> dict[str, Any]:
-        found: dict[str, Any] = (await self.api.get(f"/v1/relay/{dispatch}")).json()
-        return found
-
-    def due(self) -> None:
-        rows(self.database, "UPDATE relay_dispatch SET due = now() - interval '1 second'")
-
-
-async def person(vault: Vault, name: str, phone: str, email: str) -> str:
-    items = [TokeniseItem(kind, value, "@1") for kind, value in (("name", name), ("phone", phone), ("email", email))]
-    made = await tokenise(vault, program(), items, request_id="1")
-    return str(made[0].subject)
-
-
-@pytest.fixture
-async def shop(
-    vault: Vault, keys: MemoryKeyService, vault_database: Database, mailbox: Mailbox, web: WebService
-) -> AsyncIterator[Shop]:
-    owner: Any = {"tenant": "demo", "local": True}
-    mail = Destination("mail", "smtp", f"smtp://127.0.0.1:{mailbox.port}", "shop@example.ru")
-    await add_destination(vault_database.owner_url, keys, mail, **owner)
-    http = Destination("web", "http", f"http://127.0.0.1:{web.port}/api", "SHOP", secret="key-1")
-    report = await add_destination(vault_database.owner_url, keys, http, **owner)
-    digests = {}
-    for content in (MAIL, SMS, PARCEL):
-        template = read_template(content)
-        digests[template.id] = await propose(vault, staff("owner"), template, request_id="1")
-        await approve(vault, staff("officer"), template=template.id, version=1, digest=template.digest, request_id="2")
-    callers = Callers()
-    app = FastAPI()
-    install(app)
-    app.include_router(build_relay(vault, callers, BUDGETS))  # type: ignore[arg-type]
-    app.include_router(build_reports(vault))
-    sender = Sender(vault, Outside(Reach(local=True), plain=True))
-    transport = httpx.ASGITransport(app)
-    async with httpx.AsyncClient(transport=transport, base_url="http://vault") as api:
-        buyer = await person(vault, "Вера <b>", PHONE, EMAIL)
-        other = await person(vault, "Пётр", "+79005556677", "other@example.ru")
-        yield Shop(vault, vault_database, api, sender, callers, digests, buyer, other, report)
+from pii_vault.relay.templates import approve, propose, reject, retire
+from tests.integration.pii_vault.relay.conftest import BUDGETS, CRM, EMAIL, MAIL, PHONE, Shop, sender_of
+from tests.support.outside import Mailbox, WebService
+from tests.support.vault import rows, staff
 
 
 async def test_a_mail_reaches_the_person_and_the_sender_learns_only_that(shop: Shop, mailbox: Mailbox) -> None:
@@ -156,6 +44,8 @@ async def test_an_order_is_sent_once_however_often_it_is_asked_for(shop: Shop, m
     assert len(mailbox.mails) == 1
     with pytest.raises(AssertionError, match=IdempotencyConflict.code):
         await shop.sent(subject=shop.other)
+    shop.callers.principal = replace(CRM, id="another")
+    assert (await shop.order()).json()["code"] == IdempotencyConflict.code
 
 
 async def test_nobody_mails_one_persons_values_to_another(shop: Shop, mailbox: Mailbox) -> None:
@@ -163,6 +53,8 @@ async def test_nobody_mails_one_persons_values_to_another(shop: Shop, mailbox: M
     attacks: tuple[dict[str, Any], ...] = (
         {"parameters": {"number": EMAIL}},
         {"parameters": {"number": PHONE}},
+        {"parameters": {"number": "Анне Петровой"}},
+        {"parameters": {"number": "Переведите деньги сюда"}},
         {"parameters": {"number": "7", "email": "attacker@example.ru"}},
         {"parameters": {}},
         {"recipient": "attacker@example.ru"},
@@ -191,17 +83,53 @@ async def test_a_text_that_was_changed_after_its_approval_is_not_sent(shop: Shop
     assert mailbox.mails == []
 
 
+@pytest.mark.parametrize("version", [0, -1, 2**31, 2**63, 10**30])
+async def test_a_version_that_no_template_has_is_the_senders_error(shop: Shop, version: int) -> None:
+    assert (await shop.order(version=version)).status_code == 422
+
+
 async def test_a_template_needs_somebody_elses_approval(shop: Shop) -> None:
     template = read_template(MAIL | {"version": 2})
     digest = await propose(shop.vault, staff("owner"), template, request_id="1")
     place: Any = {"template": template.id, "version": 2, "digest": digest, "request_id": "2"}
     assert (await shop.order(version=2, digest=digest)).json()["code"] == "unknown_template"
-    with pytest.raises(UnknownTemplate):
-        await approve(shop.vault, staff("owner"), **place)
-    with pytest.raises(UnknownTemplate):
-        await approve(shop.vault, staff("officer"), **(place | {"digest": "0" * 64}))
+    for who, changes in (
+        (staff("owner"), {}),
+        (staff("officer"), {"digest": "0" * 64}),
+        (staff("officer"), {"version": 3}),
+    ):
+        with pytest.raises(NothingToDecide):
+            await approve(shop.vault, who, **(place | changes))
+    with pytest.raises(NotADecider):
+        await approve(shop.vault, staff("marketer"), **place)
+    with pytest.raises(FactorTooOld):
+        await approve(shop.vault, staff("officer", second_factor_age=timedelta(minutes=61)), **place)
     await approve(shop.vault, staff("officer"), **place)
     assert (await shop.order(version=2, digest=digest)).status_code == 202
+    found = rows(shop.database, "SELECT decision FROM audit_detail WHERE verb = 'relay_approve' ORDER BY idx")
+    refused = ["nothing_to_decide"] * 3 + ["not_a_decider", "stale_second_factor", "allow"]
+    assert [row[0] for row in found][-6:] == refused
+
+
+async def test_a_rejected_text_is_never_sent_and_a_proposer_takes_back_their_own(shop: Shop) -> None:
+    template = read_template(MAIL | {"version": 2})
+    digest = await propose(shop.vault, staff("marketer"), template, request_id="1")
+    place: Any = {"template": template.id, "version": 2, "request_id": "2"}
+    with pytest.raises(NothingToDecide):
+        await retire(shop.vault, staff("sales"), **place)
+    with pytest.raises(BadNote):
+        await reject(shop.vault, staff("officer"), **place, digest=digest, note=f"звоните {PHONE}")
+    await reject(shop.vault, staff("officer"), **place, digest=digest, note="Нет имени магазина")
+    with pytest.raises(NothingToDecide):
+        await approve(shop.vault, staff("officer"), **place, digest=digest)
+    assert (await shop.order(version=2, digest=digest)).json()["code"] == "unknown_template"
+    own = read_template(MAIL | {"version": 3})
+    await propose(shop.vault, staff("marketer"), own, request_id="1")
+    await retire(shop.vault, staff("marketer"), template=own.id, version=3, request_id="2")
+    with pytest.raises(NothingToDecide):  # what was approved is no longer theirs alone
+        await retire(shop.vault, staff("marketer"), template=own.id, version=1, request_id="2")
+    with pytest.raises(NotADecider):
+        await propose(shop.vault, staff("sales"), read_template(MAIL | {"version": 4}), request_id="1")
 
 
 @pytest.mark.parametrize(
@@ -210,6 +138,10 @@ async def test_a_template_needs_somebody_elses_approval(shop: Shop) -> None:
         {"purpose": "nonsense"},
         {"destination": "web"},
         {"email": {"subject": "x", "text": "{{person.nonsense}}"}},
+        {"title": f"Звоните {PHONE}"},
+        {"purpose": "subject_request"},
+        {"consent": "marketing", "email": {"subject": "x", "text": "{{consent.link}}"}},
+        {"purpose": "subject_request", "consent": "delivery", "email": {"subject": "x", "text": "{{consent.link}}"}},
     ],
 )
 async def test_a_template_that_could_never_be_sent_is_refused_when_proposed(shop: Shop, change: dict[str, Any]) -> None:
@@ -236,11 +168,8 @@ async def test_what_waits_is_asked_again_before_it_goes(shop: Shop, mailbox: Mai
 async def test_marketing_goes_to_those_who_agreed_and_stops_when_they_no_longer_do(
     shop: Shop, mailbox: Mailbox
 ) -> None:
-    template = read_template(
-        MAIL | {"id": "news", "purpose": "marketing", "email": {"subject": "Новости", "text": "!"}}
-    )
-    shop.digests["news"] = await propose(shop.vault, staff("owner"), template, request_id="1")
-    await approve(shop.vault, staff("officer"), template="news", version=1, digest=template.digest, request_id="2")
+    news = {"id": "news", "purpose": "marketing", "email": {"subject": "Новости", "text": "!"}, "parameters": {}}
+    await shop.approve(MAIL | news)
     refused = await shop.order("news", parameters={})
     assert refused.status_code == 403
     rows(shop.database, "UPDATE subject SET consents = consents | 1")  # marketing by email
@@ -255,26 +184,11 @@ async def test_marketing_goes_to_those_who_agreed_and_stops_when_they_no_longer_
     assert status.json() == {"allowed": False}
 
 
-async def test_an_sms_goes_out_and_its_report_comes_back_without_a_value(shop: Shop, web: WebService) -> None:
+async def test_an_sms_goes_out_with_the_shops_key(shop: Shop, web: WebService) -> None:
     state = await shop.sent("sms-sent")
     ((method, path, headers, body),) = web.requests
     assert (method, path, headers["authorization"]) == ("POST", "/api", "Bearer key-1")
     assert json.loads(body) == {"id": state["id"], "to": PHONE, "from": "SHOP", "text": "Заказ 7001 в пути"}
-    url = f"/relay/demo/web/{shop.report}"
-    report = {"id": "out-1", "status": "undelivered", "phone": PHONE, "text": "some words"}
-    assert (await shop.api.post(url, json=report)).status_code == 200
-    assert (await shop.state(state["id"]))["state"] == "bounced"
-    (kept,) = rows(shop.database, "SELECT row_to_json(d)::text FROM relay_dispatch d")
-    assert PHONE not in str(kept)
-    assert "some words" not in str(kept)
-
-
-async def test_a_report_with_a_wrong_secret_changes_nothing_and_is_told_nothing(shop: Shop) -> None:
-    state = await shop.sent("sms-sent")
-    for url in ("/relay/demo/web/wrong", f"/relay/other/web/{shop.report}", f"/relay/demo/mail/{shop.report}"):
-        answer = await shop.api.post(url, json={"id": "out-1", "status": "failed"})
-        assert (answer.status_code, answer.content) == (200, b"")
-    assert (await shop.state(state["id"]))["state"] == "sent"
 
 
 async def test_of_a_partners_answer_only_what_the_template_names_comes_back(shop: Shop, web: WebService) -> None:
@@ -304,10 +218,10 @@ async def test_a_name_that_leads_inside_is_not_called(shop: Shop, web: WebServic
     async def rebound(_host: str, _port: int) -> list[str]:
         return ["169.254.169.254"]
 
-    shop.sender = Sender(shop.vault, Outside(Reach(), lookup=rebound))
+    shop.sender = sender_of(shop.vault, Outside(Reach(), lookup=rebound))
     state = await shop.sent("parcel")
     assert (state["state"], state["failure"]) == ("dead", "forbidden_address")
-    shop.sender = Sender(shop.vault, Outside(Reach()))  # production: loopback is inside
+    shop.sender = sender_of(shop.vault, Outside(Reach()))  # production: loopback is inside
     state = await shop.sent("parcel", key="order-0002")
     assert (state["state"], state["failure"]) == ("dead", "forbidden_address")
     assert web.requests == []

@@ -9,13 +9,14 @@ from fastapi import FastAPI
 
 from pii_vault.access.principal import Principal
 from pii_vault.api.auth import Authenticator, Caller
-from pii_vault.consent.endpoints import build_confirmation, confirmation_path
-from pii_vault.consent.give import Asked, ask
+from pii_vault.consent.ask import confirmation_path
+from pii_vault.consent.endpoints import build_confirmation
 from pii_vault.consent.status import allowed
 from pii_vault.consent.texts import add_text
 from pii_vault.problems import install
 from pii_vault.rights.endpoints import RightsEndpoints
 from tests.integration.pii_vault.rights.conftest import NAME, PHONE, Desk, Kept
+from tests.support.consents import Waiting, ask_by_message
 from tests.support.vault import program, rows, staff
 
 BASE = "https://vault.test"
@@ -109,9 +110,9 @@ async def test_a_program_takes_and_withdraws_consents(client: httpx.AsyncClient,
     assert PHONE not in odd.text
 
 
-async def asked(desk: Desk, person: Kept) -> Asked:
+async def asked(desk: Desk, person: Kept) -> Waiting:
     await add_text(desk.vault, desk.officer, purpose="marketing", text="Согласен.", request_id="r")
-    return await ask(desk.vault, staff("sales"), person.bits, purpose="marketing", channel="email", request_id="r")
+    return await ask_by_message(desk.vault, person.bits)
 
 
 async def test_opening_the_link_confirms_nothing_and_the_button_does(client: httpx.AsyncClient, desk: Desk) -> None:
@@ -126,6 +127,8 @@ async def test_opening_the_link_confirms_nothing_and_the_button_does(client: htt
     page = await client.get(path)
     assert page.status_code == 200
     assert "Подтвердите согласие" in page.text
+    assert "Согласен." in page.text  # to what
+    assert "vera@example.ru" not in page.text
     assert not await may()
     crossed = await client.post(path, headers={"sec-fetch-site": "cross-site"})
     assert crossed.status_code == 403
@@ -154,5 +157,29 @@ async def test_every_wrong_link_gets_one_answer(client: httpx.AsyncClient, desk:
 
     answers = {await told(path) for path in wrong}
     assert len(answers) == 1
+    assert (await client.get(wrong[1])).status_code == 422  # and to look at is only what waits
+    assert (await client.get(wrong[3])).status_code == 422
     rows(desk.database, "UPDATE subject SET state = 'e'")
     assert {await told(confirmation_path("demo", consent=waiting.consent, code=waiting.code))} == answers
+
+
+FAR = ("9999-12-31T23:59:59-12:00", "0001-01-01T00:00:00+14:00")  # beyond the calendar, in UTC
+
+
+@pytest.mark.parametrize("body", [{"text_version": 2**31}, {"text_version": 2**63}, *({"given": each} for each in FAR)])
+async def test_a_number_or_a_time_that_no_database_takes_is_the_senders_error(
+    client: httpx.AsyncClient, desk: Desk, body: dict[str, object]
+) -> None:
+    person = await desk.take(phone=PHONE)
+    await add_text(desk.vault, staff("officer"), purpose="marketing", text="Согласен.", request_id="r")
+    told = {"purpose": "marketing", "channel": "call", "how": "paper"} | body
+    assert (await client.post(f"/v1/subjects/{person.text}/consents", json=told)).status_code == 422
+
+
+@pytest.mark.parametrize("until", FAR)
+async def test_a_block_until_a_time_that_there_is_not_is_the_senders_error(
+    client: httpx.AsyncClient, desk: Desk, until: str
+) -> None:
+    person = await desk.take(phone=PHONE)
+    told = {"reason": "accuracy_check", "until": until}
+    assert (await client.post(f"/v1/subjects/{person.text}/block", json=told)).status_code == 422

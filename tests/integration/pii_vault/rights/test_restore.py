@@ -1,5 +1,6 @@
 """A restored backup serves nothing, and an erased person does not come back with it."""
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +16,7 @@ from starlette.types import Receive, Scope, Send
 from pii_vault.api.auth import Authenticator
 from pii_vault.errors import VaultError
 from pii_vault.operations.reveal import reveal
+from pii_vault.rights import gate as gates
 from pii_vault.rights.erasure import erasures_of
 from pii_vault.rights.errors import JournalBroken, RestorePending
 from pii_vault.rights.gate import RestoreGate
@@ -25,7 +27,7 @@ from tests.integration.pii_vault.rights.conftest import NAME, PHONE, Desk, Kept
 from tests.support.postgres import Database
 from tests.support.vault import outage, program, rows
 
-TABLES = ("subject", "dek", "pii_value", "erasure", "erasure_document", "gateway_outbox", "cache_order")
+TABLES = ("subject", "dek", "pii_value", "mention", "erasure", "erasure_document", "gateway_outbox", "cache_order")
 
 
 @contextmanager
@@ -113,6 +115,28 @@ async def test_a_backup_put_under_a_running_vault_is_found_and_replayed_by_itsel
         await erase(desk, person)
     assert await gate.look()
     assert await seen(desk.vault, person) == {(None, "erased")}
+
+
+async def test_an_error_nobody_foresaw_shuts_the_gate_and_does_not_end_the_watching(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(gates, "LOOK_SECONDS", 0.01)
+    blind = asyncio.Event()
+
+    async def look(*arguments: Any, **named: Any) -> Any:
+        if blind.is_set():
+            raise ZeroDivisionError
+        return await compare(*arguments, **named)
+
+    monkeypatch.setattr(gates, "compare", look)
+    async with gates.watching(desk.vault, desk.journal) as gate, asyncio.timeout(10):
+        assert await status(gate) == (200, "served")
+        blind.set()
+        while await status(gate) != (503, "restore_gate_blind"):  # noqa: ASYNC110  the gate looks by itself
+            await asyncio.sleep(0.005)
+        blind.clear()
+        await gate.opened()
+        assert await status(gate) == (200, "served")
 
 
 async def test_a_person_the_backup_never_knew_stays_erased(desk: Desk) -> None:

@@ -138,7 +138,83 @@ async def test_rows_of_known_subjects_stay_theirs(api: Api) -> None:
     content = f"id,mail\n{first['subject']},a@example.ru\nsub_unknown,b@example.ru\n".encode()
     good, bad = await api.table("/v1/tokenise:stream?columns=id:subject,mail:email", content)
     assert good["subject"] == first["subject"]
-    assert (bad["mail"], bad["error"].split(": ")[0]) == ("", "mail")
+    assert (bad["mail"], bad["error"]) == ("", "id: unknown_subject")
+
+
+async def test_a_person_that_nobody_knows_is_told_once_and_a_bad_value_of_its_own_column(api: Api) -> None:
+    (first,) = await api.table("/v1/tokenise:stream?columns=phone:phone", b"phone\n+79001112233\n")
+    known, stranger = first["subject"], first["subject"][:-3] + "zzz"
+    content = f"id,mail,fio\n{known},no mail,A\n{stranger},b@example.ru,B\n,c@example.ru,C\n".encode()
+    taken = await api.table("/v1/tokenise:stream?columns=id:subject,mail:email,fio:name", content)
+    assert [row["error"] for row in taken] == ["mail: invalid_value", "id: unknown_subject", "id: unknown_subject"]
+    assert [bool(row["fio"]) for row in taken] == [True, False, False]
+
+
+def customers(*rows: str) -> bytes:
+    return "\n".join(["phone,mail,fio", *rows, ""]).encode()
+
+
+BY_PHONE = "/v1/tokenise:stream?columns=phone:phone,mail:email,fio:name"
+
+
+async def test_equal_values_get_one_token_whoever_has_them_already(api: Api) -> None:
+    path = f"{BY_PHONE}&deterministic=phone"
+    one, two, other = await api.table(
+        path, customers("+79001112233,a@example.ru,A", "8 900 111-22-33,,B", "+79001112244,a@example.ru,C")
+    )
+    (later,) = await api.table(path, customers("+7 (900) 111 22 33,b@example.ru,D"))
+    assert one["phone"] == two["phone"] == later["phone"] != other["phone"]
+    assert one["subject"] == two["subject"] == later["subject"] != other["subject"]
+    assert len({row["fio"] for row in (one, two, other, later)}) == 4
+    assert not any(row["error"] for row in (one, two, other, later))
+
+
+async def test_without_being_asked_for_equal_values_get_tokens_of_their_own(api: Api) -> None:
+    one, two = await api.table(BY_PHONE, customers("+79001112233,,A", "+79001112233,,B"))
+    assert one["phone"] != two["phone"]
+    assert one["subject"] != two["subject"]
+
+
+async def test_the_first_value_of_a_row_that_is_known_says_whose_it_is(api: Api) -> None:
+    path = f"{BY_PHONE}&deterministic=phone,email"
+    anna, boris = await api.table(path, customers("+79001112233,a@example.ru,A", "+79001112244,b@example.ru,B"))
+    both, mail, bad = await api.table(
+        path, customers("+79001112233,b@example.ru,C", ",b@example.ru,D", "no phone,b@example.ru,E")
+    )
+    assert both["subject"] == anna["subject"]
+    assert both["mail"] not in (anna["mail"], boris["mail"])  # hers from now on, though he has the same
+    assert mail["subject"] == bad["subject"] == boris["subject"]
+    assert mail["mail"] == bad["mail"] == boris["mail"]
+    assert bad["error"] == "phone: invalid_value"
+
+
+async def test_equal_values_in_batches_that_are_under_way_together_get_one_token_each(
+    api: Api, vault_database: Database
+) -> None:
+    content = customers(*(f"+7900{at % 300:07},,Покупатель {at}" for at in range(2500)))
+    path = f"{BY_PHONE}&deterministic=phone"
+    headers = CSV | {"idempotency-key": "import-3"}
+    first = await api.send(path, content, headers)
+    assert await api.send(path, content, headers, piece=777) == first
+    taken = list(csv.DictReader(io.StringIO(first.decode(), newline="")))
+    assert [len({row[name] for row in taken}) for name in ("phone", "subject", "fio")] == [300, 300, 2500]
+    assert rows(vault_database, "SELECT count(*) FROM subject") == [(300,)]
+
+
+async def test_a_program_that_may_not_search_finds_nobody(api: Api, callers: Callers) -> None:
+    path = f"{BY_PHONE}&deterministic=phone"
+    (first,) = await api.table(path, customers("+79001112233,,A"))
+    callers.purposes = frozenset()
+    (second,) = await api.table(path, customers("+79001112233,,B"))
+    assert second["phone"] != first["phone"]
+    assert second["subject"] != first["subject"]
+
+
+async def test_a_file_that_is_no_utf_8_is_told_so(api: Api) -> None:
+    with pytest.raises(StreamRefused) as refused:
+        await api.send("/v1/tokenise:stream?columns=phone:phone", "phone;ФИО\n".encode("cp1251"), CSV)
+    problem = json.loads(refused.value.problem)
+    assert (problem["code"], "UTF-8" in problem["detail"]) == ("bad_format", True)
 
 
 async def test_a_stream_that_is_sent_again_under_its_key_gives_the_same_tokens(
@@ -206,21 +282,26 @@ async def test_a_database_that_is_away_for_a_moment_costs_no_row(api: Api, vault
 async def test_a_stream_that_is_stopped_says_so(
     api: Api, vault_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def impatient(act: Any) -> Any:
+    async def impatient(act: Any, **_: Any) -> Any:
         return await act()
 
     monkeypatch.setattr("pii_vault.streams.work.patiently", impatient)
 
+    begun = asyncio.Event()
+
     async def pieces() -> AsyncIterator[bytes]:
         yield b'{"phone": "+79001112233"}\n' * 6000
-        await asyncio.sleep(1)
+        await begun.wait()
         with outage(vault_database):
             for _ in range(20):
                 yield b'{"phone": "+79001112233"}\n' * 1000
                 await asyncio.sleep(0.05)
 
     url = f"{api.url}/v1/tokenise:stream?columns=phone:phone"
-    out = b"".join([part async for part in stream(url, pieces(), headers=NDJSON)])
+    out = b""
+    async for part in stream(url, pieces(), headers=NDJSON):
+        begun.set()
+        out += part
     last = json.loads(out.splitlines()[-1])
     assert last["stopped"] in ("audit_unavailable", "store_unavailable")
     assert last["rows"] == len(out.splitlines()) - 1

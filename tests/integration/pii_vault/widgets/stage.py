@@ -25,6 +25,7 @@ from pii_vault.services import Services
 from pii_vault.vault import Vault
 from pii_vault.web import BrowserGuard, build_site
 from pii_vault.widgets.endpoints import build_frames
+from tests.support.classifiers import Rules
 from tests.support.vault import staff
 
 SESSION: Final = "session"
@@ -90,6 +91,7 @@ class Stage:
     crm_origin: str = ""
     counter: Counter | None = None
     tokens: dict[str, str] = field(default_factory=dict)
+    classifier: Rules = field(default_factory=Rules)
 
     async def store(self, **values: str) -> str:
         """One subject with these values; their tokens by class."""
@@ -108,7 +110,9 @@ class Stage:
 
     @property
     def services(self) -> Services:
-        given = SimpleNamespace(settings=self.settings, vault=self.vault, staff_sessions=self.sessions)
+        given = SimpleNamespace(
+            settings=self.settings, vault=self.vault, staff_sessions=self.sessions, classifier=self.classifier
+        )
         return cast("Services", given)
 
     def vault_app(self) -> ASGIApp:

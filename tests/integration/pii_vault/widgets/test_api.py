@@ -6,6 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from pii_vault.classify.setting import switch
+from pii_vault.core.mixed import is_mixed
+from pii_vault.operations.parts import SearchPlans
+from pii_vault.operations.plan import switch as plan_part
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.widgets.stage import SESSION, FakeSessions, Stage
 from tests.support.persons import person
@@ -195,3 +199,44 @@ async def test_a_refused_body_is_not_repeated(client: httpx.AsyncClient, stage: 
     answer = await call(client, stage, "search", json={**body(stage, "search"), ANNA.phone: 1})
     assert answer.status_code == 422
     assert ANNA.phone not in answer.text
+
+
+@pytest.mark.parametrize("on", [False, True])
+async def test_a_note_leaves_with_tokens_in_place_only_where_the_officer_let_it(
+    client: httpx.AsyncClient, stage: Stage, *, on: bool
+) -> None:
+    if on:
+        await switch(stage.vault, staff("officer"), class_id="text", on=True, request_id="r")
+    note = {"class": "text", "value": f"звонила {ANNA.name}, просит перезвонить на {ANNA.phone}"}
+    first = (await call(client, stage, "tokenise", json={"items": [note]})).json()
+    assert set(first) == ({"subject", "tokens", "mixed"} if on else {"subject", "tokens"})
+    assert first == (await call(client, stage, "tokenise", json={"items": [note]})).json()
+    if on:
+        assert is_mixed(first["mixed"]["text"])
+        assert first["mixed"]["text"].startswith("звонила tok_name_")
+        assert ANNA.phone not in first["mixed"]["text"]
+
+
+async def test_without_a_classifier_a_note_stays_whole(client: httpx.AsyncClient, stage: Stage) -> None:
+    await switch(stage.vault, staff("officer"), class_id="text", on=True, request_id="r")
+    stage.classifier.away = True
+    note = {"class": "text", "value": f"звонила {ANNA.name}"}
+    assert "mixed" not in (await call(client, stage, "tokenise", json={"items": [note]})).json()
+
+
+@pytest.mark.parametrize(("role", "count"), [("sales", 6), ("owner", 6), ("marketer", 0), ("warehouse", 0)])
+async def test_ways_to_search_are_those_of_the_matrix_and_the_plan(
+    client: httpx.AsyncClient, stage: Stage, role: str, count: int
+) -> None:
+    await plan_part(stage.vault, "demo", "phone", "last4", on=True)
+    stage.vault.search_plans = SearchPlans(stage.vault.pool)
+    stage.sessions.role = role
+    answer = await call(client, stage, "ways", json={"purpose": "order_processing"})
+    ways = {(way["class"], way["match"]): way["on"] for way in answer.json()["ways"]}
+    assert len(ways) == count
+    if count:
+        assert ways["phone", "last4"]
+        assert ways["phone", "exact"]
+        assert not ways["name", "prefix"]
+    unknown = await call(client, stage, "ways", json={"purpose": "curiosity"})
+    assert (unknown.status_code, unknown.json()["code"]) == (422, "unknown_purpose")

@@ -1,14 +1,17 @@
 """The search and collect frames in a real browser: what the reader is told, and what the page gets."""
 
+import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Frame, Page, Route, expect
 
+from pii_vault.operations.parts import SearchPlans
+from pii_vault.operations.plan import switch
 from pii_vault.operations.reveal import reveal
 from tests.integration.pii_vault.widgets.stage import Stage
 from tests.support.persons import person
-from tests.support.vault import outage, staff
+from tests.support.vault import outage, rows, staff
 
 ANNA = person(7)
 
@@ -63,6 +66,130 @@ async def test_search_says_that_the_role_may_not(stage: Stage, context: BrowserC
     await frame.click("button")
     await expect(frame.locator(".status")).to_have_text("Вашей роли поиск по личным данным закрыт")
     assert await last(page) == {"larets": 1, "type": "denied", "code": "forbidden"}
+
+
+PARTS = {"phone": "last4", "email": "domain", "name": "prefix"}
+ALL = ["phone", "email", "name"]
+
+
+async def index_parts(stage: Stage, *classes: str) -> None:
+    for class_id in classes:
+        await switch(stage.vault, "demo", class_id, PARTS[class_id], on=True)  # type: ignore[arg-type]
+    stage.vault.search_plans = SearchPlans(stage.vault.pool)
+
+
+async def find(frame: Frame, text: str) -> None:
+    await frame.fill("input", text)
+    await frame.press("input", "Enter")
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        (ANNA.phone[-4:], "По четырём последним цифрам телефона"),
+        ("@example.ru", "По домену почты"),
+        ("example.ru", "По домену почты"),
+        (ANNA.surname[:4].lower(), "По началу имени или фамилии"),
+        (f"{ANNA.given} {ANNA.surname[:3]}", "По началу имени или фамилии"),
+    ],
+)
+async def test_people_are_found_by_parts_where_the_shop_has_them_indexed(
+    stage: Stage, context: BrowserContext, typed: str, told: str
+) -> None:
+    await index_parts(stage, *PARTS)
+    subject = await stage.store(name=ANNA.name, phone=ANNA.phone, email=ANNA.email)
+    page, frame = await stage.open(context, "search", height=92)
+    await opened(page, purpose="order_processing", classes=ALL)
+    await expect(frame.locator(".status")).to_contain_text("4 последние цифры; @домен; начало имени")
+    await frame.fill("input", typed)
+    await expect(frame.locator(".status")).to_have_text(told)  # how it will be read is told before it is asked
+    await frame.press("input", "Enter")
+    await expect(frame.locator(".status")).to_have_text("Найдено: 1")
+    assert [each["subject"] for each in (await last(page))["subjects"]] == [subject]
+    assert typed not in str(await page.evaluate("received"))
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("4567", "Поиск по последним цифрам в этом магазине не включён"),
+        ("@example.ru", "Поиск по домену почты в этом магазине не включён"),
+        ("Сокол", "Поиск по имени в этом магазине не включён"),
+    ],
+)
+async def test_without_a_plan_it_says_who_can_switch_it_on_and_asks_nothing(
+    stage: Stage, context: BrowserContext, typed: str, said: str
+) -> None:
+    page, frame = await stage.open(context, "search", height=92)
+    await opened(page, purpose="order_processing", classes=ALL)
+    await expect(frame.locator(".status")).to_have_text("Полностью: +7 912 345-67-89, name@shop.ru")
+    await find(frame, typed)
+    await expect(frame.locator(".status")).to_contain_text(said)
+    await expect(frame.locator(".status")).to_contain_text("попросите оператора")
+    await expect(frame.locator(".status")).to_have_attribute("data-kind", "error")
+    assert stage.asked("search") == 0
+
+
+async def test_what_the_policies_close_is_no_question_of_a_plan(stage: Stage, context: BrowserContext) -> None:
+    await index_parts(stage, *PARTS)
+    stage.sessions.role = "marketer"
+    page, frame = await stage.open(context, "search", height=92)
+    await opened(page, purpose="order_processing", classes=ALL)
+    await find(frame, "Сокол")
+    await expect(frame.locator(".status")).to_have_text("Вашей роли поиск по личным данным закрыт")
+    assert stage.asked("search") == 0
+
+
+async def test_too_little_is_not_asked_and_what_many_share_is_told(stage: Stage, context: BrowserContext) -> None:
+    await index_parts(stage, *PARTS)
+    for seed in range(21):
+        await stage.store(phone=f"+7900{seed:03d}4567")
+    page, frame = await stage.open(context, "search", height=92)
+    await opened(page, purpose="order_processing", classes=ALL)
+    for typed, said in (("Со", "Введите хотя бы три первые буквы"), ("456", "Введите номер телефона полностью")):
+        await find(frame, typed)
+        await expect(frame.locator(".status")).to_contain_text(said)
+    assert stage.asked("search") == 0
+    await find(frame, "4567")
+    await expect(frame.locator(".status")).to_have_text("Показаны не все, уточните запрос. Показано: 20")
+
+
+async def test_what_is_open_may_be_told_late(stage: Stage, context: BrowserContext) -> None:
+    await index_parts(stage, *PARTS)
+    told = asyncio.Event()
+
+    async def late(route: Route) -> None:
+        await told.wait()
+        await route.continue_()
+
+    await context.route("**/frames/api/ways", late)
+    page, frame = await stage.open(context, "search", height=92)
+    await opened(page, purpose="order_processing", classes=ALL)
+    await find(frame, "Со")
+    await expect(frame.locator("button")).to_have_attribute("aria-busy", "true")
+    told.set()
+    await expect(frame.locator(".status")).to_contain_text("Введите хотя бы три первые буквы")
+    await expect(frame.locator(".status")).to_have_attribute("data-kind", "error")
+
+
+async def test_a_spent_budget_is_told_plainly_in_both_languages(
+    stage: Stage, context: BrowserContext, vault_database: Any
+) -> None:
+    await index_parts(stage, "phone")
+    page, frame = await stage.open(context, "search", height=92)
+    for locale, said in (
+        ("ru", "Лимит поиска на этот час исчерпан"),
+        ("en", "The search limit of this hour is reached"),
+    ):
+        await opened(page, purpose="order_processing", classes=ALL, locale=locale)
+        await find(frame, "4567")
+        await expect(frame.locator(".status")).to_contain_text({"ru": "Никого", "en": "Nobody"}[locale])
+        rows(vault_database, "UPDATE budget_use SET used = 100000")
+        await find(frame, "4567")
+        await expect(frame.locator(".status")).to_contain_text(said)
+        await expect(frame.locator(".status")).to_have_attribute("data-kind", "error")
+        assert await last(page) == {"larets": 1, "type": "denied", "code": "budget_exceeded"}
+        rows(vault_database, "DELETE FROM budget_use")
 
 
 # --- collect -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ SOURCES = [*(APP / "templates").rglob("*.html"), *APP.rglob("pages.py"), APP / "
 PLURALS = {"ru": {"one", "few", "many", "other"}, "en": {"one", "other"}}
 USED = re.compile(r"""\bt\(["']([a-z_.]+[a-z])["']\s*[,)]""")
 PREFIXES = re.compile(r"""["']([a-z_]+\.[a-z_.]*)["']\s*~|f["']([a-z_]+\.[a-z_.]*)\{""")
-TITLED = re.compile(r"""titled\(["']([a-z]+)["']""")
+TITLED = re.compile(r"""titled\(["']([a-z_]+)["']""")
 EXPRESSIONS = re.compile(r"""["']([a-z_]+(?:\.[a-z_]+)+)["']""")
 
 

@@ -109,6 +109,12 @@ def test_a_budget_that_is_used_up(times: int, *, fires: bool) -> None:
         ("search", "allow", {"found": {"phone": 1}}, 1, Activity(searches=1)),
         ("search", "forbidden", {}, 0, Activity(refused=1)),
         ("signin", "denied", {}, 0, Activity()),
+        ("relay", "intent", {"relay": {"email": 1}}, 1, Activity()),  # a busy day of mails is no row of refusals
+        ("relay", "sent", {"sent": {"email": 1}}, 1, Activity()),
+        ("relay", "bounced", {}, 1, Activity()),
+        ("relay", "unknown_template", {}, 0, Activity(refused=1)),
+        ("relay", "forbidden", {}, 0, Activity(refused=1)),
+        ("relay", "relay_budget_exceeded", {}, 0, Activity(over_budget=1)),
         ("audit", "allow", {}, 1, Activity()),
     ],
 )

@@ -1,12 +1,17 @@
 """The bytes of records and details, frozen: a changed digest would make every older log fail its verification."""
 
+import json
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pii_vault.audit import record
 from pii_vault.audit.record import (
     MAX_RECORD,
+    VERSION,
     AuditEntry,
     Detail,
     RecordEncoder,
@@ -27,7 +32,7 @@ DETAIL = Detail(
     counts='{"mask":{"email":1},"value":{"phone":2}}',
     subjects=[-5, 7],
 )
-DIGEST = "46df81747f2cf79752c87be9e830527ea7634fece64d4095d1bd6f499347a7aa"
+VECTORS = json.loads(Path("tests/vectors/audit_detail.json").read_text("utf-8"))
 SUBJECT = -30942249676368786
 
 
@@ -46,8 +51,25 @@ def entry(**changes: object) -> AuditEntry:
     return AuditEntry(**(fields | changes))  # type: ignore[arg-type]
 
 
-def test_the_digest_of_a_detail_is_frozen() -> None:
-    assert DETAIL.digest().hex() == DIGEST
+@pytest.mark.parametrize("vector", VECTORS["details"], ids=lambda vector: vector["name"])
+def test_digests_are_frozen_by_version(vector: dict[str, Any]) -> None:
+    detail = Detail(**(vector["row"] | {"at": datetime.fromisoformat(vector["row"]["at"])}))
+    if vector["digest"] is None:
+        with pytest.raises(ValueError, match="no record of this version"):
+            detail.digest(vector["v"])
+    else:
+        assert detail.digest(vector["v"]).hex() == vector["digest"]
+
+
+def test_no_text_moves_into_the_next_column() -> None:
+    """Version 1 could not tell these two rows apart; it has neither of such rows, and version 2 tells them."""
+    one, other = replace(DETAIL, verb="reveal\nstaff", kind="x"), replace(DETAIL, verb="reveal", kind="staff\nx")
+    assert f"{one.verb}\n{one.kind}" == f"{other.verb}\n{other.kind}"
+    assert one.digest() != other.digest()
+    for row in (one, other):
+        with pytest.raises(ValueError, match="no record of this version"):
+            row.digest(1)
+    assert replace(DETAIL, verb="reveals", kind="taff").digest() != DETAIL.digest()
 
 
 @pytest.mark.parametrize(
@@ -83,7 +105,7 @@ def test_a_record_names_its_detail() -> None:
     assert record.detail == encoded.detail.digest().hex()
     assert encoded.detail.subjects == [SUBJECT]
     assert record.at == encoded.detail.at
-    assert (record.v, record.who, record.matrix, record.request) == (1, "stf_a", "00ff", "r1")
+    assert (record.v, record.who, record.matrix, record.request) == (VERSION, "stf_a", "00ff", "r1")
 
 
 def test_counts_have_one_spelling() -> None:
@@ -102,3 +124,13 @@ def test_the_largest_honest_record_fits() -> None:
 def test_counts_that_are_no_counts_are_refused(spelling: str) -> None:
     with pytest.raises(ValueError, match="not an id"):
         RecordEncoder(SubjectHasher(KEY)).encode(entry(counts=spelling))
+
+
+def test_hashes_that_are_remembered_are_those_of_each_subject(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record, "REMEMBERED", 5)
+    hasher, plain = SubjectHasher(KEY), SubjectHasher(KEY)
+    for first in range(0, 40, 3):  # again and again, with some of the last and some new ones
+        subjects = [bytes([at]) * 16 for at in range(first, first + 4)]
+        assert hasher.digests([*subjects, subjects[0]]) == sorted(plain.digest(each) for each in subjects)
+    many = [bytes([at]) * 16 for at in range(9)]  # more than are remembered
+    assert hasher.digests(many) == sorted(plain.digest(each) for each in many)

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from pii_vault.core.envelope import open_sealed, seal, value_aad, value_opener
+from pii_vault.core.envelope import open_sealed, place_opener, seal, value_aad, value_aads, value_opener
 from pii_vault.core.primitives import AesGcmCipher, new_key
 from pii_vault.core.tokens import (
     new_subject_text,
@@ -73,3 +73,40 @@ def test_a_sealed_value_opens_in_its_own_place_only() -> None:
         value_opener(tenant_key=8)(cipher, blob, subject, 2, token)
     with pytest.raises(UnknownSuite):
         open_value(cipher, b"\x09" + blob[1:], subject, 2, token)
+
+
+def test_places_of_a_batch_are_those_of_each() -> None:
+    subjects, tokens, classes = [os.urandom(16) for _ in range(9)], [os.urandom(16) for _ in range(9)], list(range(9))
+    assert value_aads(tenant_key=7, subjects=subjects, class_keys=classes, tokens=tokens) == [
+        value_aad(tenant_key=7, subject=subject, class_key=class_key, token=token)
+        for subject, class_key, token in zip(subjects, classes, tokens, strict=True)
+    ]
+    with pytest.raises(ValueError, match="16 bytes"):
+        value_aads(tenant_key=7, subjects=[*subjects, b"short"], class_keys=[*classes, 1], tokens=[*tokens, tokens[0]])
+
+
+def test_a_packed_value_opens_beside_its_own_place_only() -> None:
+    cipher, subject, token = AesGcmCipher(new_key()), os.urandom(16), os.urandom(16)
+    aad = value_aad(tenant_key=7, subject=subject, class_key=2, token=token)
+    blob = seal(cipher, b"value", aad=aad)
+    before, place = b"before", aad[4:]
+    data = before + place + b"size" + blob + b"after"
+    at, start = len(before), len(before) + len(place) + 4
+    end = start + len(blob)
+    assert place_opener(tenant_key=7)(cipher, data, at, start, end) == b"value"
+    moved = before + bytes(1) + place[1:] + data[at + len(place) :]
+    for tenant_key, held, there, place_at, upto in (
+        (8, cipher, data, at, end),
+        (7, AesGcmCipher(new_key()), data, at, end),
+        (7, cipher, moved, at, end),
+        (7, cipher, data, at + 1, end),
+        (7, cipher, data, at, end - 1),
+        (7, cipher, data, at, end + 1),
+        (7, cipher, data, at, start + 13),
+        (7, cipher, data, at, start),
+    ):
+        with pytest.raises(TamperedCiphertext):
+            place_opener(tenant_key=tenant_key)(held, there, place_at, start, upto)
+    other = data[:start] + b"\x09" + data[start + 1 :]
+    with pytest.raises(UnknownSuite):
+        place_opener(tenant_key=7)(cipher, other, at, start, end)

@@ -1,5 +1,6 @@
 """Field classes: the register, the normal forms and the masks."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import phonenumbers
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pii_vault.core.classes import ClassRegistry, FieldClass, load_classes, mask, normalise
+from pii_vault.core import normalisers
+from pii_vault.core.classes import ClassRegistry, FieldClass, load_classes, mask, normalise, require_value
 from pii_vault.core.masks import HIDDEN
 from pii_vault.errors import InvalidValue, PolicyError, UnknownClass
 from tests.support.persons import person
@@ -190,6 +192,40 @@ def test_the_short_way_of_phones_agrees_with_the_library(prefix: str, rest: str,
     value = f"{prefix}{separator}9{rest[:2]}{separator}{rest[2:]}"
     parsed = phonenumbers.parse(value, "RU")
     assert normal("phone", value) == phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
+
+
+LIKE_NAMES = st.from_regex(r"[0-9A-Za-zА-Яа-яЁё]{1,4}([ -][0-9A-Za-zА-Яа-яЁё.,ǅß'İ\u2010-]{0,4}){0,3}", fullmatch=True)
+LIKE_MAIL = st.from_regex(r"[!-~]{1,70}@([0-9A-Za-z-]{0,70}\.){0,3}[0-9A-Za-z-]{0,5}", fullmatch=True)
+
+
+@given(LIKE_NAMES | st.text(max_size=20))
+def test_the_short_way_of_names_agrees_with_the_long_one(value: str) -> None:
+    assert normalisers.name(value) == normalisers._name_by_folding(value)
+
+
+@given(LIKE_MAIL | st.emails() | st.text(max_size=20))
+def test_the_short_way_of_mail_agrees_with_the_long_one(value: str) -> None:
+    assert normalisers.email(value) == normalisers._email_by_parts(value)
+
+
+@pytest.mark.parametrize(
+    "domain", ["xn--e1aybc.ru", "XN--e1aybc.ru", "-.ru", "a..ru", "a.", ".a", "a", f"{'b' * 64}.ru"]
+)
+def test_domains_that_only_the_long_way_can_judge(domain: str) -> None:
+    assert normalisers.email(f"a@{domain}") == normalisers._email_by_parts(f"a@{domain}")
+
+
+@pytest.mark.parametrize("field_class", CLASSES, ids=lambda field_class: field_class.id)
+@given(value=st.text(max_size=40) | st.text(" .,;:/№#-()\ufcf2\u2011\ud800", max_size=5) | st.just("x" * 70_000))
+def test_a_value_is_one_exactly_where_it_has_a_normal_form(field_class: FieldClass, value: str) -> None:
+    def refused(check: Callable[[FieldClass, str], object]) -> bool:
+        try:
+            check(field_class, value)
+        except InvalidValue:
+            return True
+        return False
+
+    assert refused(require_value) == refused(normalise)
 
 
 def test_the_register_finds_by_id_and_key_and_nothing_else() -> None:

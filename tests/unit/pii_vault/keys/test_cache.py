@@ -100,3 +100,28 @@ def test_a_key_that_arrives_after_its_subject_was_invalidated_is_not_kept() -> N
     clock.now += REFUSED_SECONDS
     cache.put(ANNA, 0, new_key())
     assert cache.get(ANNA, 0)
+
+
+def test_many_are_told_at_once_as_one_by_one() -> None:
+    cache, clock = _cache(3)
+    anna, vera = cache.put_new(0, [(ANNA, new_key()), (VERA, new_key())])
+    other = cache.put(VERA, 1, new_key())
+    assert cache.held([ANNA, VERA, DARYA]) == {ANNA: {0: anna}, VERA: {0: vera, 1: other}}
+    clock.now += 60
+    assert cache.held([ANNA, VERA]) == {}
+
+
+def test_new_ones_push_out_the_subject_used_longest_ago() -> None:
+    cache, _ = _cache(2)
+    cache.put_new(0, [(ANNA, new_key()), (VERA, new_key())])
+    assert cache.held([ANNA])
+    cache.put_new(0, [(DARYA, new_key())])
+    assert cache.held([ANNA, VERA, DARYA]).keys() == {ANNA, DARYA}
+    assert len(cache) == 2
+
+
+def test_the_invalidated_are_not_told() -> None:
+    cache, _ = _cache(3)
+    cache.put_new(0, [(ANNA, new_key()), (VERA, new_key())])
+    cache.invalidate(ANNA)
+    assert cache.held([ANNA, VERA]).keys() == {VERA}

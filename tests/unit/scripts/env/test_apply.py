@@ -1,10 +1,17 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from scripts.env.apply import Watch
+from scripts.env import apply
+from scripts.env.apply import Watch, apply_plan
 from scripts.env.engine import Step
-from scripts.env.errors import ForeignStep
+from scripts.env.errors import Blocked, ForeignStep, PlanChanged
 from scripts.env.notary import Notary, Registration
-from scripts.env.plan import PlannedStep
+from scripts.env.place import Contour
+from scripts.env.plan import Finding, Plan, PlannedStep
+from scripts.env.planning import Draft
 
 
 def planned(urn: str, op: str) -> PlannedStep:
@@ -80,3 +87,51 @@ def test_fresh_credentials_for_the_same_cluster_are_no_change() -> None:
         )
     )
     assert notary.closed(one) == notary.closed(two) != notary.closed(other)
+
+
+def plan_of(*findings: Finding, release: str = "0.1.0") -> Plan:
+    steps = (PlannedStep("private", "urn:a", "same", "kubernetes:core/v1:Service", "Service x/a", {}),)
+    return Plan("shop", "private", "uid", release, steps, findings)
+
+
+BREACH = Finding("no_host_access", "deployment/vault/vault", "shares the node's network", blocks=True)
+WARNING = Finding("tls_only", "service/vault/vault", "cannot be told yet", blocks=False)
+
+
+@pytest.fixture
+def environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Of no stack: what is let through has nothing to do, and leaves its line in the history."""
+    monkeypatch.setattr(apply, "keep", lambda *_: None)
+    return SimpleNamespace(contour=Contour("shop", "private", tmp_path), engines=[], key=b"key")
+
+
+def drafting(monkeypatch: pytest.MonkeyPatch, plan: Plan) -> None:
+    monkeypatch.setattr(apply, "draft_plan", lambda *_, **__: Draft(plan, {}))
+
+
+def test_a_breach_that_came_after_the_plan_is_refused(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafting(monkeypatch, plan_of(BREACH))
+    assert plan_of(BREACH).digest == plan_of().digest  # nothing else would stop it
+    with pytest.raises(Blocked, match="no_host_access: deployment/vault/vault: shares the node's network"):
+        apply_plan(environment, plan_of())
+    assert not (environment.contour.folder / "history.jsonl").exists()
+
+
+def test_a_blocked_plan_is_refused_before_anything_is_previewed(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(apply, "draft_plan", lambda *_, **__: pytest.fail("it was previewed"))
+    with pytest.raises(Blocked, match="the plan has findings"):
+        apply_plan(environment, plan_of(BREACH))
+
+
+def test_a_warning_that_came_after_the_plan_does_not_stop_it(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafting(monkeypatch, plan_of(WARNING))
+    assert apply_plan(environment, plan_of())["digest"] == plan_of().digest
+    assert (environment.contour.folder / "history.jsonl").exists()
+
+
+def test_another_digest_is_refused_and_told(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafting(monkeypatch, plan_of(release="0.2.0"))
+    with pytest.raises(PlanChanged, match="release is another one"):
+        apply_plan(environment, plan_of())

@@ -1,7 +1,8 @@
+import subprocess
 import tarfile
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,8 @@ def contour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contour:
     monkeypatch.setattr(backup, "schema_of", lambda _: "0005")
     made = Contour("shop", "private", tmp_path / "private")
     made.make()
+    made.passphrase.write_text("canary")
+    made.sealed.write_text("vault:v1:canary")
     made.settings.write_text("environment: shop\n")
     (made.state / "stack.json").write_text("as of then")
     return made
@@ -70,3 +73,35 @@ def test_what_is_no_backup_is_refused(contour: Contour, tmp_path: Path) -> None:
     (tmp_path / "x").write_text("no archive")
     with pytest.raises(BackupInvalid):
         opened(tmp_path / "x", contour, tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "first"), [("statefulset", "sh"), ("cloudnative-pg", "pg_dump")])
+def test_the_dump_signs_in_as_the_pod_asks_and_no_password_is_on_a_command_line(
+    kind: str, first: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[list[str]] = []
+
+    def run(command: list[str], **_: Any) -> Any:
+        ran.append(command)
+        return SimpleNamespace(returncode=0)
+
+    real = subprocess.run
+    monkeypatch.setattr(subprocess, "run", run)
+    pods = {"items": [{"metadata": {"name": "postgres-0"}}]}
+    place = SimpleNamespace(
+        contour=SimpleNamespace(side="public"),
+        settings=SimpleNamespace(database=SimpleNamespace(kind=kind), cluster=SimpleNamespace(context="test")),
+        kubeconfig="kubeconfig",
+        cluster=lambda: SimpleNamespace(request=lambda *_, **__: pods),
+    )
+    backup.in_database(cast("Any", place), ["pg_dump"])
+    [command] = ran
+    inside = command[command.index("--") + 1 :]
+    assert inside[0] == first
+    assert inside[-2:] == ["--username=postgres", "--dbname=app"]
+    if kind == "statefulset":
+        done = real(
+            [*inside[:2], inside[2].replace("/run/larets/superuser/password", "/dev/null"), "sh", "env"],
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        assert "PGPASSWORD=" in done.stdout.splitlines()

@@ -29,7 +29,8 @@ def oci(path: Path, layers: Sequence[Mapping[str, bytes]], *, images: int = 1) -
         return f"sha256:{digest}"
 
     listed = [{"digest": kept(gzip.compress(tarred(layer), mtime=0))} for layer in layers]
-    manifest = kept(json.dumps({"schemaVersion": 2, "layers": listed}).encode())
+    configuration = {"digest": kept(json.dumps({"config": {"Env": ["PATH=/bin"]}}).encode())}
+    manifest = kept(json.dumps({"schemaVersion": 2, "config": configuration, "layers": listed}).encode())
     index = json.dumps({"manifests": [{"digest": manifest}] * images}).encode()
     path.write_bytes(tarred({"index.json": index, **blobs}))
     return manifest

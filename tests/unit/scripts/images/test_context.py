@@ -2,10 +2,12 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from scripts.commands import INSIDE, Contour
 from scripts.images.context import IMAGES, LOCAL_ONLY, REQUIREMENTS, closure, imported, prepare, tracked, without
 from scripts.images.errors import ImageProblem
 from scripts.local.instance import ROOT
@@ -17,6 +19,33 @@ def test_the_public_image_holds_the_client_and_nothing_of_the_vaults_own_work() 
     own = ("pii_vault/main.py", "pii_vault/worker.py", "pii_vault/store.py", "pii_vault/assemble.py")
     assert not found.intersection(own)
     assert not [name for name in found if name.startswith(("pii_vault/keys/", "pii_vault/migrations/"))]
+
+
+def imports_all(image: str, folder: Path, *, without: str = "") -> subprocess.CompletedProcess[str]:
+    """Import every command of an image from nothing but its own files."""
+    for name in sorted(tracked(ROOT, IMAGES[image].code) | closure(ROOT, IMAGES[image].importers)):
+        if name.endswith((".py", ".txt", ".html", ".sql")) and name != without:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / name).write_bytes((ROOT / name).read_bytes())
+    script = "from scripts.inside.command import here, load\nfor name in here(): load(name)\nprint(*sorted(here()))"
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(folder)}
+    return subprocess.run(  # noqa: S603  a fixed command
+        [sys.executable, "-P", "-c", script], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(("image", "contour"), [("vault", "private"), ("app", "public")])
+def test_an_image_holds_all_that_its_commands_import(image: str, contour: Contour, tmp_path: Path) -> None:
+    done = imports_all(image, tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == sorted(INSIDE[contour])
+    assert not (tmp_path / "scripts" / "local").exists()
+
+
+def test_a_module_that_an_image_lacks_would_be_seen(tmp_path: Path) -> None:
+    done = imports_all("vault", tmp_path, without="scripts/vault/officer.py")
+    assert done.returncode == 1
+    assert "scripts.vault.officer" in done.stderr
 
 
 def test_imports_are_found_at_any_place_and_of_the_vault_alone() -> None:

@@ -47,9 +47,9 @@ def test_the_guards_own_detectors_know_every_value_for_the_edge() -> None:
 
 def test_every_way_to_the_edge_gets_values_of_its_own() -> None:
     canaries = Canaries()
-    prepared = prepare(canaries, bearer="token")
+    prepared = prepare(canaries, signed={"authorization": "Bearer token"})
     assert len({label for label, _ in prepared}) == len(prepared) == len(canaries.forms)
-    assert len(prepared) == len(values()) * len(list(requests("", bearer="")))
+    assert len(prepared) == len(values()) * len(list(requests("", signed={})))
 
 
 def hit(place: str) -> Hit:
@@ -68,7 +68,7 @@ def test_an_edge_value_may_stand_in_its_own_connection_only() -> None:
 
 def test_every_value_for_the_edge_is_found_in_the_request_that_carries_it() -> None:
     canaries = Canaries()
-    prepared = prepare(canaries, bearer="token")
+    prepared = prepare(canaries, signed={"authorization": "Bearer token"})
     scanner = Scanner(canaries.forms)
     for label, request in prepared:
         fields = "\n".join(f"{name}: {value}" for name, value in request.headers.items())

@@ -1,10 +1,11 @@
 """The negative twin's book-keeping, and that each leak on purpose is one the scanner knows."""
 
 from scripts.leakcheck.canaries import Canaries
-from scripts.leakcheck.check import Report
+from scripts.leakcheck.classified import CHANNEL, ENTRY, MISSED, Classified, is_residual
 from scripts.leakcheck.crew import Found
 from scripts.leakcheck.decode import messages
 from scripts.leakcheck.edge import EdgeResult
+from scripts.leakcheck.report import Report
 from scripts.leakcheck.scan import Hit, Scanner
 from scripts.leakcheck.twin import Twin, prepare
 from scripts.leakcheck.twin_wire import message
@@ -50,7 +51,7 @@ def test_memory_that_may_not_be_read_is_said_and_not_called_seen() -> None:
 def report(*, hits: int = 0, refused: int = 3, verdict: str = "caught") -> Report:
     hit = Hit("webhook, order: phone", "plain", "log", "app.log", 0)
     edge = EdgeResult(3, refused, {}, [])
-    return Report(1, {"log": 1}, [hit] * hits, edge, {"log": verdict}, [], [], 1.0)
+    return Report(1, {"log": 1}, [hit] * hits, edge, {"log": verdict}, [], [], Classified(0), 1.0)
 
 
 def test_the_check_holds_only_when_nothing_leaks_all_is_refused_and_nothing_is_missed() -> None:
@@ -58,4 +59,27 @@ def test_the_check_holds_only_when_nothing_leaks_all_is_refused_and_nothing_is_m
     assert not report(hits=1).ok
     assert not report(refused=2).ok
     assert not report(verdict="missed").ok
-    assert not Report(1, {}, [], EdgeResult(0, 0, {}, []), {}, [], [], 1.0).ok
+    assert not Report(1, {}, [], EdgeResult(0, 0, {}, []), {}, [], [], Classified(0), 1.0).ok
+
+
+def seen(label: str, channel: str = CHANNEL) -> Hit:
+    return Hit(label, "plain", channel, "table orders", 0)
+
+
+def test_a_miss_of_the_classifier_is_a_risk_that_is_told_and_a_form_that_left_is_a_leak() -> None:
+    name, number = seen(f"{ENTRY}, note of staff, letter: surname"), seen(f"{ENTRY}, note of staff, letter: phone")
+    assert is_residual(name)
+    assert not is_residual(number)
+    assert not is_residual(seen("webhook, customer note: surname"))
+    assert not is_residual(seen("buyer whose note is a classified text: surname"))
+    told = Classified.of(9, Found([name, seen(name.canary, "wal"), seen(MISSED)]))
+    assert told.risks == [
+        f"{ENTRY}, note of staff, letter: surname stands in clear: {CHANNEL}, wal",
+        f"{MISSED} stands in clear: {CHANNEL}",
+    ]
+
+
+def test_who_does_not_see_the_miss_on_purpose_is_blind() -> None:
+    assert Classified.of(9, Found([seen(MISSED)])).verdict == "caught"
+    assert Classified.of(9, Found([seen(MISSED, "wal")])).verdict == "missed"
+    assert Classified.of(9, Found()).verdict == "missed"

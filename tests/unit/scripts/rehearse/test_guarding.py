@@ -1,0 +1,232 @@
+"""The rehearsal's checks of drift, admission, rights, network and secrets, each shown to see what it guards against."""
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from scripts.env.errors import ClusterRefused
+from scripts.env.place import VARIABLE, Side
+from scripts.rehearse.checks import drifting, guarding, network, secrecy
+from scripts.rehearse.stage import OFFICERS, OPERATORS, CheckFailed, Said
+from tests.unit.scripts.rehearse.play import CLOCK, Script, play, refusal
+
+CHECKED = (drifting.ten_kinds, guarding.breaches_refused, guarding.rights_table, guarding.wrong_cluster,
+           network.only_intended_paths, secrecy.no_secret_in_clear)  # fmt: skip
+HELD: Any = SimpleNamespace(
+    read=lambda _: {"data": {"nginx.conf": "x"}},
+    request=lambda *_, **__: {},
+    path=lambda _: "/o",
+    delete=lambda _: None,
+)
+
+
+def _name(one: drifting.Planted) -> str:
+    return f"{one.kind} {f'{one.namespace}/' if one.namespace else ''}{one.name}"
+
+
+def drift(
+    *, spoil: Callable[[list[dict[str, Any]]], None] = lambda _: None, repairs: int = 10, left: int = 0
+) -> Script:
+    found = [
+        {"object": _name(one), "missing": one.patch is None, "changes": [{"path": f"spec{one.told}"}]}
+        for one in drifting.TEN
+    ]
+    spoil(found)
+    looks = iter([(3 if found else 0, found), (3 if left else 0, found[:left])])
+
+    def script(verb: str, _: Side, __: tuple[str, ...]) -> Any:
+        if verb == "drift":
+            code, seen = next(looks)
+            return Said(code, json.dumps({"drift": seen}), "", CLOCK)
+        return {"plan": "p", "steps": [{"op": "repair", "object": str(number)} for number in range(repairs)]}
+
+    return script
+
+
+def test_drift_that_is_found_and_corrected_passes(tmp_path: Path) -> None:
+    assert len(drifting.ten_kinds(play(tmp_path, drift(), api=HELD))) == len(drifting.TEN)
+
+
+@pytest.mark.parametrize(
+    ("breach", "told"),
+    [
+        ({"spoil": lambda found: found.clear()}, "ended with 0"),
+        ({"spoil": lambda found: found.pop(0)}, "drift of image was not found"),
+        ({"spoil": lambda found: found[0].update(changes=[{"path": "metadata"}])}, "in the wrong fields"),
+        ({"spoil": lambda found: found[-1].update(missing=False)}, "is gone, and that was not told"),
+        ({"repairs": 9}, "the plan repairs 9 objects"),
+        ({"left": 1}, "still there after apply"),
+    ],
+    ids=["none", "one short", "elsewhere", "removal", "not planned", "not corrected"],
+)
+def test_drift_that_is_not_found_or_not_corrected_is_seen(breach: Any, told: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=told):
+        drifting.ten_kinds(play(tmp_path, drift(**breach), api=HELD))
+
+
+def test_drift_cannot_be_planted_in_nothing(tmp_path: Path) -> None:
+    empty = SimpleNamespace(read=lambda _: None)
+    with pytest.raises(CheckFailed, match="nothing to plant drift in"):
+        drifting.ten_kinds(play(tmp_path, drift(), api=empty))
+
+
+@dataclass
+class Server:
+    """An API server that admits and grants as it should, but for `taken` and `granted`."""
+
+    taken: str = ""  # a breach that is admitted
+    reason: str = ""  # why all the others are refused; empty: as foreseen
+    granted: tuple[str, str, str] = ("", "", "")  # who, verb, resource
+    reads_secrets: bool = False
+    versions: list[str] = field(default_factory=lambda: ["1"])
+
+    def apply(self, manifest: Any, *, dry_run: bool) -> None:
+        assert dry_run
+        for what, (breach, word) in guarding.BREACHES.items():
+            if manifest == breach and what != self.taken:
+                raise ClusterRefused(self.reason or word, status=403)
+
+    def request(self, method: str, path: str, *, body: Any = None, headers: Any = None) -> Any:
+        if method == "POST":
+            return {"status": {"allowed": self._may(**body["spec"])}}
+        if headers and path.endswith("/secrets") and not self.reads_secrets:
+            raise ClusterRefused("forbidden", status=403)
+        version = self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
+        return {"items": [{"metadata": {"uid": path, "resourceVersion": version}}]}
+
+    def _may(self, *, user: str, groups: list[str], resourceAttributes: dict[str, str]) -> bool:  # noqa: N803
+        del user
+        who = {OPERATORS: "operator", OFFICERS: "officer"}.get(groups[0], "stranger")
+        asked = resourceAttributes
+        kind = "/".join(part for part in (asked["resource"], asked["subresource"]) if part)
+        if (who, asked["verb"], kind) == self.granted:
+            return True
+        for (verb, group, resource, namespace), allowed in guarding.TABLE.items():
+            where = asked["namespace"].replace("app", "vault")
+            if (verb, group, resource, namespace) == (asked["verb"], asked["group"], kind, where):
+                return who in allowed
+        return False
+
+
+def nothing(*_: Any) -> Any:
+    return {}
+
+
+@pytest.mark.parametrize("breach", guarding.BREACHES)
+def test_a_breach_that_the_server_admits_is_seen(breach: str, tmp_path: Path) -> None:
+    guarding.breaches_refused(play(tmp_path, nothing, api=Server()))
+    with pytest.raises(CheckFailed, match=f"the API server took {breach}"):
+        guarding.breaches_refused(play(tmp_path, nothing, api=Server(taken=breach)))
+
+
+def test_a_breach_that_is_refused_for_another_reason_is_seen(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="for another reason"):
+        guarding.breaches_refused(play(tmp_path, nothing, api=Server(reason="quota exceeded")))
+
+
+@pytest.mark.parametrize(
+    "granted",
+    [("operator", "get", "secrets"), ("officer", "create", "pods/exec"), ("stranger", "list", "pods"),
+     ("operator", "impersonate", "users")],
+)  # fmt: skip
+def test_a_right_too_many_is_seen(granted: tuple[str, str, str], tmp_path: Path) -> None:
+    guarding.rights_table(play(tmp_path, nothing, api=Server()))
+    with pytest.raises(CheckFailed, match=f"{granted[1]} {granted[2]} in"):
+        guarding.rights_table(play(tmp_path, nothing, api=Server(granted=granted)))
+
+
+def test_secrets_that_are_listed_in_spite_of_the_table_are_seen(tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match="an operator listed the secrets"):
+        guarding.rights_table(play(tmp_path, nothing, api=Server(reads_secrets=True)))
+
+
+@pytest.mark.parametrize("going_on", ["plan", "apply", "drift", "destroy"])
+def test_a_command_that_goes_on_in_the_wrong_cluster_is_seen(going_on: str, tmp_path: Path) -> None:
+    def script(bad: str = "") -> Script:
+        def answer(verb: str, _: Side, arguments: tuple[str, ...]) -> Any:
+            return {"plan": "p"} if "--json" in arguments or verb == bad else refusal("this is not the one")
+
+        return answer
+
+    guarding.wrong_cluster(play(tmp_path / "good", script(), api=Server()))
+    with pytest.raises(CheckFailed, match=f"{going_on} did not refuse"):
+        guarding.wrong_cluster(play(tmp_path / "bad", script(going_on), api=Server()))
+
+
+def test_a_wrong_cluster_that_was_touched_is_seen(tmp_path: Path) -> None:
+    def script(_: str, __: Side, arguments: tuple[str, ...]) -> Any:
+        return {"plan": "p"} if "--json" in arguments else refusal("this is not the one")
+
+    with pytest.raises(CheckFailed, match="was touched"):
+        guarding.wrong_cluster(play(tmp_path, script, api=Server(versions=["1", "1", "1", "2"])))
+
+
+def rendering(_: str, __: Side, arguments: tuple[str, ...]) -> Any:
+    Path(arguments[arguments.index("--out") + 1]).mkdir(parents=True)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("more", "less", "told"),
+    [
+        ({"app/* → vault/vault: TCP 8200"}, set(), r"not intended: \['app/\* → vault"),
+        (set(), {"vault/* → data/*: TCP 5432"}, r"lacking: \['vault/\* → data"),
+    ],
+    ids=["a path too many", "a path lacking"],
+)
+def test_another_network_is_seen(
+    more: set[str], less: set[str], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "reachable", lambda folder: (network.INTENDED[folder.name] | more) - less)
+    with pytest.raises(CheckFailed, match=told):
+        network.only_intended_paths(play(tmp_path, rendering))
+
+
+def test_an_analyser_that_sees_no_hole_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(network, "reachable", lambda folder: network.INTENDED[folder.name])
+    with pytest.raises(CheckFailed, match="a hole in a network policy was not seen"):
+        network.only_intended_paths(play(tmp_path, rendering))
+
+
+@pytest.mark.parametrize("program", ["true", "false"])
+def test_an_analyser_that_says_nothing_proves_nothing(
+    program: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(network, "NCA", program)
+    with pytest.raises(CheckFailed, match="gave no answer"):
+        network.reachable(tmp_path)
+
+
+CANARY = "canary-0123456789abcdef-canary"
+
+
+@pytest.fixture
+def canaries(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, str(tmp_path))  # the check sets it for its own process; here it is set back
+    engine = SimpleNamespace(values=lambda: {"database-owner": CANARY, "authority-crt": "no secret"})
+    monkeypatch.setattr(secrecy, "open_environment", lambda *_: SimpleNamespace(engines=[engine]))
+
+
+@pytest.mark.usefixtures("canaries")
+@pytest.mark.parametrize("where", ["state", "plans", "rendered"])
+def test_a_secret_in_clear_is_seen(where: str, tmp_path: Path) -> None:
+    staged = play(tmp_path, rendering)
+    assert secrecy.no_secret_in_clear(staged)["canaries"] == 2  # one of each half
+    leaking = play(tmp_path / "leak", rendering)
+    folder = leaking.folder / "rendered" / "x" if where == "rendered" else leaking.contour("private").folder / where
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "it.json").write_text(f'{{"password": "{CANARY}"}}')
+    with pytest.raises(CheckFailed, match=r"in clear: .*database-owner in it\.json"):
+        secrecy.no_secret_in_clear(leaking)
+
+
+@pytest.mark.usefixtures("canaries")
+def test_a_blind_search_for_secrets_is_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(secrecy, "leaks", lambda *_: iter(()))
+    with pytest.raises(CheckFailed, match="on purpose was not seen"):
+        secrecy.no_secret_in_clear(play(tmp_path, rendering))
