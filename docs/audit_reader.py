@@ -23,8 +23,7 @@ def opened(note: str, vkey: str, name: str = "") -> list[str]:
     text, _, tail = note.rpartition("\n\n")
     need(not name or name == trusted or name.startswith(f"{trusted}/"), "another log")
     mine = sha256(f"{name or trusted}\n".encode() + (raw := b64decode(key))).digest()[:4]
-    signatures = [b64decode(line.split(" ")[2]) for line in tail.splitlines()]
-    [signature] = [each[4:] for each in signatures if each[:4] == mine]
+    [signature] = [each[4:] for line in tail.splitlines() if (each := b64decode(line.split(" ")[2]))[:4] == mine]
     cosigned = "" if name else f"cosignature/v1\ntime {int.from_bytes(signature[:8], 'big')}\n"
     Ed25519PublicKey.from_public_bytes(raw[1:]).verify(signature[-64:], f"{cosigned}{text}\n".encode())
     return text.split("\n")
@@ -57,4 +56,5 @@ def verify(bundle: bytes, log: str, witness: str) -> str:
 
 
 if __name__ == "__main__":
+    need(sys.argv[3:] and not sys.argv[4:], "three files are needed: BUNDLE LOG_KEY WITNESS_KEY")
     print(verify(Path(sys.argv[1]).read_bytes(), *(Path(name).read_text() for name in sys.argv[2:4])))
