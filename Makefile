@@ -8,7 +8,7 @@ RUN := $(PYTHON) scripts/bootstrap.py run
 DEV := $(PYTHON) scripts/bootstrap.py dev
 
 .DEFAULT_GOAL := help
-.PHONY: help up down reset logs status test unit test-keys faults tools images rehearse bench bench-rivals fmt lint types lock leakcheck manifests-check
+.PHONY: help up down reset logs status test unit test-keys faults tools images rehearse rehearse-deep bench bench-rivals fmt lint types lock leakcheck manifests-check
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -44,11 +44,12 @@ leakcheck: ## plant canary persons, drive every channel, scan all that is public
 
 test-keys: ## key services for real: Vault and SoftHSM2, made first if they are not there
 	@$(DEV)
-	@$(BIN)/larets tools vault softhsm2
+	@$(BIN)/larets tools vault softhsm2 pulumi
 	@$(BIN)/pytest -q -p no:xdist tests/keys
 
-faults: ## kill the vault and PostgreSQL at 100 points of work (FAULT_KILLS=…, FAULT_SEED=… repeats one)
+faults: ## kills, full disks, 10,000 made-up requests: docs/faults.md (FAULT_SHARE=10 a tenth, FAULT_SEED=… the same again)
 	@$(DEV)
+	@$(BIN)/larets tools libfaketime
 	@$(BIN)/pytest -q -p no:xdist tests/faults
 
 tools: ## make every third-party program that tests and rehearsals use, into .tools; half an hour, once (NAMES=… for some)
@@ -62,6 +63,10 @@ images: ## container images of both contours into .tools/images, by docker, podm
 rehearse: ## the deployment on two real control planes of this machine: plan, apply, drift, upgrade, rollback, removal
 	@$(DEV)
 	@$(BIN)/larets rehearse
+
+rehearse-deep: ## the same stacks on two real nodes of this machine: pods, network policies, failures (root, Linux; KEEP=1 leaves logs, CACHED=1 builds nothing, ONLY=…)
+	@$(DEV)
+	@$(BIN)/larets rehearse-deep $(if $(KEEP),--keep) $(if $(CACHED),--when-cached) $(if $(ONLY),--only "$(ONLY)")
 
 bench: ## speed as ratios to the bare database and cipher, in one run
 	@$(DEV)
