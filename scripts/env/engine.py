@@ -4,12 +4,7 @@ One `Engine` per stack of one contour: its own state folder, passphrase and engi
 from the caller's environment.
 """
 
-import os
-import signal
-import subprocess
-import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +12,8 @@ from typing import Any, Final
 
 import yaml
 from pulumi import automation
-from semver import VersionInfo
 
+from scripts.env.engine_command import Command, last_error
 from scripts.env.errors import EngineFailed, ForeignStep, Locked
 from scripts.env.notary import Notary
 from scripts.env.passphrase import Passphrase
@@ -26,8 +21,6 @@ from scripts.env.place import Contour
 from scripts.env.programs import Program
 from scripts.env.sealing import OtherFormat, Sealer, sealer
 from scripts.files import write_whole
-from scripts.tools.pulumi import VERSION
-from scripts.tools.tool import BIN
 
 OnEvent = Callable[[automation.EngineEvent], None]
 
@@ -40,8 +33,6 @@ QUIET: Final = {
     "NO_COLOR": "1",
 }
 VALUES: Final = "larets:"
-# The caller's environment may name another backend, another passphrase or another cluster: none of it counts.
-FOREIGN: Final = ("PULUMI_", "KUBECONFIG", "KUBERNETES_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,71 +53,6 @@ class Run:
     steps: list[Step] = field(default_factory=list)
     notary: Notary = field(default_factory=lambda: Notary(b""))
     seconds: float = 0.0
-
-
-class Command(automation.PulumiCommand):
-    """The engine's program, which can be interrupted while it runs."""
-
-    def __init__(self) -> None:
-        path = BIN / "pulumi"
-        self.command = str(path) if path.exists() else "pulumi"
-        self.version = VersionInfo.parse(VERSION)
-        self._process: subprocess.Popen[str] | None = None
-
-    def interrupt(self) -> None:
-        """As by Ctrl-C: the steps under way end, no further one begins, the state is saved."""
-        if self._process is not None:
-            with suppress(ProcessLookupError):
-                self._process.send_signal(signal.SIGINT)
-
-    def feed(self, args: list[str], cwd: str, env: Mapping[str, str], text: str) -> None:
-        """A command with its value on standard input: an argument could be read by every user of the machine."""
-        done = subprocess.run(
-            [self.command, "--non-interactive", *args],
-            input=text,
-            capture_output=True,
-            text=True,
-            cwd=cwd,
-            env=_surroundings() | dict(env),
-            check=False,
-        )
-        if done.returncode:
-            raise EngineFailed(f"the engine did not take {args[-3]}: {_last_line(done.stderr)}")
-
-    def run(
-        self,
-        args: list[str],
-        cwd: str,
-        additional_env: Mapping[str, str],
-        on_output: Callable[[str], Any] | None = None,
-        on_error: Callable[[str], Any] | None = None,
-    ) -> automation.CommandResult:
-        with subprocess.Popen(
-            [self.command, "--non-interactive", *args],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            cwd=cwd,
-            env=_surroundings() | dict(additional_env) | {"PULUMI_AUTOMATION_API": "true"},
-            encoding="utf-8",
-        ) as process:
-            self._process = process
-            told: list[str] = []
-            reader = threading.Thread(target=lambda: told.extend(process.stderr or ()))
-            reader.start()
-            said: list[str] = []
-            for line in process.stdout or ():
-                said.append(line.rstrip())
-                if on_output:
-                    on_output(line.rstrip())
-            reader.join()
-            code = process.wait()
-            self._process = None
-        for line in told if on_error else ():
-            on_error(line.rstrip())  # type: ignore[misc]  # looped over only when given
-        result = automation.CommandResult(stdout="\n".join(said), stderr="".join(told), code=code)
-        if code:
-            raise automation.errors.create_command_error(result)
-        return result
 
 
 @dataclass(slots=True)
@@ -361,17 +287,8 @@ class _explained:  # noqa: N801  reads as a clause: with _explained()
         if isinstance(error, automation.ConcurrentUpdateError):
             raise Locked from error
         if isinstance(error, automation.CommandError):
-            told = "; ".join(dict.fromkeys(self._said)) or _last_line(str(error))
+            told = "; ".join(dict.fromkeys(self._said)) or last_error(str(error))
             raise EngineFailed(f"the engine ended with an error: {told}") from None
-
-
-def _surroundings() -> dict[str, str]:
-    return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
-
-
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if "error:" in line]
-    return lines[-1] if lines else "it gave no reason"
 
 
 def _step(metadata: automation.StepEventMetadata) -> Step:
