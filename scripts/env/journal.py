@@ -35,6 +35,9 @@ class Journal:
         }
         write_whole(self._mark, json.dumps(held), mode=0o600)
         yield
+        self.finished()
+
+    def finished(self) -> None:
         self._mark.unlink(missing_ok=True)
 
     def interrupted(self) -> dict[str, Any] | None:

@@ -1,3 +1,6 @@
+import json
+import os
+import socket
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +11,13 @@ from scripts.env import apply
 from scripts.env.apply import Watch, apply_plan
 from scripts.env.engine import Step
 from scripts.env.errors import Blocked, ForeignStep, PlanChanged
+from scripts.env.journal import Journal
 from scripts.env.notary import Notary, Registration
 from scripts.env.place import Contour
 from scripts.env.plan import Finding, Plan, PlannedStep
 from scripts.env.planning import Draft
+
+GONE = 2**22 + 1  # beyond the kernel's largest number of a process
 
 
 def planned(urn: str, op: str) -> PlannedStep:
@@ -129,6 +135,35 @@ def test_a_warning_that_came_after_the_plan_does_not_stop_it(environment: Any, m
     drafting(monkeypatch, plan_of(WARNING))
     assert apply_plan(environment, plan_of())["digest"] == plan_of().digest
     assert (environment.contour.folder / "history.jsonl").exists()
+
+
+def interrupted(environment: Any, pid: int) -> Journal:
+    held = {"digest": "x", "began": "2026-11-29T12:00:00+00:00", "host": socket.gethostname(), "pid": pid}
+    (environment.contour.folder / "applying.json").write_text(json.dumps(held))
+    return Journal(environment.contour)
+
+
+def test_an_empty_apply_ends_what_was_interrupted(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    drafting(monkeypatch, plan_of())
+    journal = interrupted(environment, GONE)
+    assert journal.interrupted()
+    apply_plan(environment, plan_of())
+    assert journal.interrupted() is None
+    assert not (environment.contour.folder / "applying.json").exists()
+
+
+def test_the_mark_stays_while_another_apply_is_at_work_or_this_one_is_refused(
+    environment: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drafting(monkeypatch, plan_of())
+    interrupted(environment, os.getpid())
+    apply_plan(environment, plan_of())
+    assert (environment.contour.folder / "applying.json").exists()
+    journal = interrupted(environment, GONE)
+    drafting(monkeypatch, plan_of(BREACH))
+    with pytest.raises(Blocked):
+        apply_plan(environment, plan_of())
+    assert journal.interrupted()
 
 
 def test_another_digest_is_refused_and_told(environment: Any, monkeypatch: pytest.MonkeyPatch) -> None:
