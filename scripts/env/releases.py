@@ -2,12 +2,13 @@
 
 import importlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 import yaml
 
+from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.place import Contour, Side
 from scripts.files import write_whole
@@ -19,6 +20,12 @@ class NoWayBack(EnvProblem):
     """Between the two releases the schema took a step that no code undoes; the older one would misread the data."""
 
     hint = "restore the backup that was taken before it (`larets env restore`), or go on to a corrected release"
+
+
+class Irreversible(EnvProblem):
+    """The upgrade takes a step of the schema that no code undoes."""
+
+    hint = "take a backup, then set `database.irreversible: accepted` for this one upgrade"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,39 @@ def previous(contour: Contour) -> Bundle:
     """
     known = bundles(contour)
     now = yaml.safe_load(contour.settings.read_text("utf-8"))["images"]
-    for bundle in reversed(known):
+    for count in range(len(known), 0, -1):
+        bundle = known[count - 1]
         if bundle.images != now:
-            steps = steps_without_return(contour.side, bundle.schema)
+            steps = steps_without_return(contour.side, _made_for(known[:count]))
             if steps:
                 raise NoWayBack(f"the migrations {', '.join(steps)} came after the release of {bundle.at}: no way back")
             return bundle
     raise EnvProblem("there is no earlier release to go back to", hint="`larets env status` shows what was applied")
+
+
+def _made_for(known: Sequence[Bundle]) -> str:
+    """The schema of the last bundle's image: newer code that applied it again told its own schema, not the image's."""
+    image = known[-1].images["larets"]
+    first = known[-1]
+    for bundle in reversed(known):
+        if bundle.images["larets"] != image:
+            break
+        first = bundle
+    return first.schema
+
+
+def refuse_without_return(environment: Environment) -> None:
+    """Before an upgrade. The Job of migrations refuses the same, but in the middle of an apply.
+
+    Raises:
+        Irreversible: this code has migrations after what was applied last that cannot be undone, and nobody said yes.
+    """
+    known = bundles(environment.contour)
+    if not known or environment.settings.database.irreversible == "accepted":
+        return
+    steps = steps_without_return(environment.contour.side, _made_for(known))
+    if steps:
+        raise Irreversible(f"these migrations cannot be undone: {', '.join(steps)}; nothing was touched")
 
 
 def schema_of(side: Side) -> str:
@@ -81,6 +114,12 @@ def schema_of(side: Side) -> str:
 
 
 def steps_without_return(side: Side, since: str) -> list[str]:
+    """None after a schema that this code does not know: that one is newer."""
+    from alembic.script.revision import ResolutionError  # noqa: PLC0415
+
     from scripts.database import irreversible_steps  # noqa: PLC0415
 
-    return irreversible_steps(importlib.import_module(f"{_PACKAGES[side]}.migrations"), since)
+    try:
+        return irreversible_steps(importlib.import_module(f"{_PACKAGES[side]}.migrations"), since)
+    except ResolutionError:
+        return []

@@ -1,12 +1,14 @@
 """`larets env plan`: what would be done. Exit 0 when the plan can be applied, 2 when something blocks it."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.edit import changed_settings
 from scripts.env.environment import Environment, open_environment
 from scripts.env.material import ensure_material
 from scripts.env.place import chosen
@@ -37,8 +39,29 @@ def plan(
         emit({"plan": str(path), "empty": made.empty, "blocked": made.blocked, **made.as_json()})
     else:
         result(str(path))
+    end_blocked(made)
+
+
+def plan_images(environment: Environment, images: Mapping[str, str], *, as_json: bool, **told: Any) -> None:
+    """Other images into the settings, and a plan of it. Where it cannot be applied, the settings are as they were.
+
+    Raises SystemExit: with 2, something blocks the plan.
+    """
+    contour = environment.contour
+    with changed_settings(contour.settings, {"images": images}):
+        made, path = plan_to_file(open_environment(contour.environment, contour.side))
+        show(plan_lines(made))
+        if as_json:
+            emit({"plan": str(path), "digest": made.digest, "blocked": made.blocked, **told})
+        else:
+            result(str(path))
+        end_blocked(made, "; the settings name the images of before")
+
+
+def end_blocked(made: Plan, more: str = "") -> None:
+    """Raises SystemExit, with 2: something blocks the plan."""
     if made.blocked:
-        say("larets: error: the plan cannot be applied as long as these findings stand")
+        say(f"larets: error: the plan cannot be applied as long as these findings stand{more}")
         raise SystemExit(BLOCKED)
 
 

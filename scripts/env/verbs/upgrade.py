@@ -5,13 +5,11 @@ from typing import Annotated, Final
 import typer
 
 from scripts.env.command import AsJson, Name, Which, told
-from scripts.env.edit import changed_settings
 from scripts.env.environment import open_environment
 from scripts.env.errors import EnvProblem
 from scripts.env.place import chosen
-from scripts.env.show import plan_lines, show
-from scripts.env.verbs.plan import plan_to_file
-from scripts.voice import emit, result
+from scripts.env.releases import refuse_without_return
+from scripts.env.verbs.plan import plan_images
 
 IMAGE: Final = "registry/name@sha256:…"
 
@@ -29,17 +27,12 @@ def upgrade(  # noqa: PLR0917  options of a command
     key_service: Annotated[str, typer.Option("--key-service", help=IMAGE)] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Put the images into the settings and plan. When it cannot be planned, the settings stay as they were."""
+    """Put the images into the settings and plan. When that cannot be applied, the settings stay as they were."""
     named = {"larets": larets, "database": database, "edge": edge, "key_service": key_service}
     images = {name: image for name, image in named.items() if image}
     if not images:
         raise EnvProblem("no image was named", hint="--larets registry/name@sha256:<digest>")
-    name = chosen(env)
-    place = open_environment(name, contour).contour
-    with changed_settings(place.settings, {"images": images}):
-        made, path = plan_to_file(open_environment(name, contour))
-    show(plan_lines(made))
-    if as_json:
-        emit({"plan": str(path), "digest": made.digest, "blocked": made.blocked})
-    else:
-        result(str(path))
+    environment = open_environment(chosen(env), contour)
+    if larets:
+        refuse_without_return(environment)
+    plan_images(environment, images, as_json=as_json)

@@ -54,7 +54,23 @@ def test_a_migration_without_return_bars_the_way_back(contour: Contour, monkeypa
         previous(contour)
 
 
+def test_newer_code_that_applied_an_older_image_again_does_not_open_the_way_back(
+    contour: Contour, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settle(contour, "one")
+    keep(contour, APPLIED)
+    monkeypatch.setattr(releases, "schema_of", lambda _: "0006")
+    settle(contour, "one", sizes={"web": {"replicas": 3}})
+    keep(contour, APPLIED)
+    settle(contour, "two")
+    keep(contour, APPLIED)
+    monkeypatch.setattr(releases, "steps_without_return", lambda _, since: ["0006"] if since == "0005" else [])
+    with pytest.raises(NoWayBack, match="0006"):
+        previous(contour)
+
+
 @pytest.mark.parametrize("side", ["private", "public"])
 def test_the_schema_of_this_code_is_the_head_of_its_migrations(side: Side) -> None:
     assert releases.schema_of(side).isdigit()
     assert releases.steps_without_return(side, releases.schema_of(side)) == []
+    assert releases.steps_without_return(side, "9999") == []
