@@ -80,6 +80,11 @@ def irreversible_steps(migrations: ModuleType, since: str | None) -> list[str]:
     return [step.revision for step in steps if step.revision != since and getattr(step.module, "irreversible", False)]
 
 
+def _is_newer(migrations: ModuleType, version: str | None) -> bool:
+    """A version this code does not know is of a later release: migrations expand before they contract."""
+    return version is not None and version not in {step.revision for step in _scripts(migrations).walk_revisions()}
+
+
 def make_roles(superuser_url: str, name: str, *, owner_password: str, runtime_password: str) -> None:
     """Roles without rights of their own, their passwords, and a database nobody else may connect to. Idempotent."""
     owner, runtime = f"larets_{name}_owner", f"larets_{name}"
@@ -106,7 +111,7 @@ def migrate(
         bool, typer.Option("--accept-irreversible", help="take steps that cannot be undone")
     ] = False,
 ) -> None:
-    """Bring the schema to this code's version."""
+    """Bring the schema to this code's version; a newer one, as after a rollback, stays as it is."""
     name, migrations = _part(contour)
     if roles:
         passwords = {part: _read(f"{part}_password") for part in ("owner", "runtime")}
@@ -119,6 +124,9 @@ def migrate(
         )
     url = _read("owner_url")
     since = _patiently(lambda: current(url), what="version")
+    if _is_newer(migrations, since):
+        say(f"the schema is at {since}, newer than this code's {head_of(migrations)}: nothing to do")
+        return
     steps = irreversible_steps(migrations, since)
     if steps and not accept_irreversible:
         fail(
@@ -135,10 +143,9 @@ def migrate(
 
 @cli.command()
 def wait(contour: Chosen, seconds: Annotated[float, typer.Option(min=1)] = PATIENCE) -> None:
-    """End when the schema is this code's version or newer: migrations expand before they contract."""
+    """End when the schema is this code's version or newer."""
     name, migrations = _part(contour)
     url, head = _read(f"larets_{name}_database_url"), head_of(migrations)
-    known = {step.revision for step in _scripts(migrations).walk_revisions()}
     deadline = time.monotonic() + seconds
     found: Any = None
     while time.monotonic() < deadline:
@@ -147,7 +154,7 @@ def wait(contour: Chosen, seconds: Annotated[float, typer.Option(min=1)] = PATIE
         except psycopg.Error as error:
             found = type(error).__name__
         else:
-            if found == head or (found is not None and found not in known):
+            if found == head or _is_newer(migrations, found):
                 return
         time.sleep(1)
     fail(f"the schema is not at {head} but at {found}", hint="look at the Job `migrate-…` of this namespace")
