@@ -20,8 +20,9 @@ from pii_vault.streams.columns import ColumnMap, parse_columns
 from pii_vault.streams.duplex import DuplexResponse
 from pii_vault.streams.errors import BadColumns, BadFormat
 from pii_vault.streams.formats import Csv, Format, NdJson
-from pii_vault.streams.lines import Line, Lines
+from pii_vault.streams.lines import Lines
 from pii_vault.streams.pipeline import batches, in_order
+from pii_vault.streams.records import Line
 from pii_vault.streams.table import Table, nothing
 from pii_vault.streams.work import SUBJECT, Job, reveal_rows, rows_per_batch, tokenise_items, tokenise_rows
 from pii_vault.vault import Vault

@@ -12,7 +12,7 @@ import msgspec
 
 from pii_vault.streams.columns import ColumnMap
 from pii_vault.streams.errors import BadFormat
-from pii_vault.streams.lines import Line
+from pii_vault.streams.records import Line, separator_of
 from pii_vault.streams.table import INVALID_ROW, Table, nothing
 
 ERROR: Final = "error"
@@ -122,7 +122,7 @@ class Csv:
         text = "" if line is None else _decoded(line)
         if text is None:
             raise BadFormat("The file is not in UTF-8: save it as CSV in UTF-8.")
-        self._delimiter = max(",;\t", key=text.count)
+        self._delimiter = separator_of(text)
         header = next(csv.reader([text], delimiter=self._delimiter), [])
         self._columns.check_header(header)
         self._header = header

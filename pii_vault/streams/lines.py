@@ -2,23 +2,21 @@
 
 from typing import Final
 
-MAX_LINE_BYTES: Final = 64 * 1024
-_MARK: Final = b"\xef\xbb\xbf"
+from pii_vault.streams.records import MAX_LINE_BYTES, Line, Records
 
-Line = bytes | None  # None: it was over MAX_LINE_BYTES and is dropped; its place is kept
+_MARK: Final = b"\xef\xbb\xbf"
 
 
 class Lines:
-    """Splits at line feeds; with `quoted`, not at those within double quotes (RFC 4180 §2.6).
+    """Splits at line feeds; with `quoted`, into the records of a table (`Records`).
 
     Holds one line at most, besides the piece at hand. Empty lines are left out, and so are the carriage return
     before a line feed and a byte order mark.
     """
 
     def __init__(self, *, quoted: bool = False) -> None:
-        self._quoted = quoted
+        self._table = Records() if quoted else None
         self._rest = b""
-        self._open = b""  # a record whose quotes are not closed yet
         self._dropping = False  # within a line that is too long
         self._begun = False
 
@@ -40,43 +38,25 @@ class Lines:
         """The last line, where no line feed ended it."""
         found = self._records(self._rest.removeprefix(_MARK) if not self._begun else self._rest)
         self._rest = b""
-        if self._open:
-            found.append(None)  # its quotes were never closed
-            self._open = b""
-        return found
+        return found + (self._table.finish() if self._table else [])
 
     def _records(self, whole: bytes) -> list[Line]:
         lines = whole.split(b"\n")
         if self._dropping:  # the first of them is the end of a line that was told already
             self._dropping = False
             lines = lines[1:]
-        if self._quoted and (self._open or b'"' in whole):
-            return self._joined(lines)
+        if self._table and not (self._table.is_plain and b'"' not in whole):
+            return [record for line in lines for record in self._table.add(line)]
         if b"\r" in whole:
             lines = [line[:-1] if line[-1:] == b"\r" else line for line in lines]
         return [line if len(line) <= MAX_LINE_BYTES else None for line in lines if line]
-
-    def _joined(self, lines: list[bytes]) -> list[Line]:
-        found: list[Line] = []
-        for line in lines:
-            record = self._open + b"\n" + line if self._open else line
-            if len(record) > MAX_LINE_BYTES:
-                found.append(None)
-                self._open = b""
-            elif record.count(b'"') % 2:
-                self._open = record
-            else:
-                self._open = b""
-                bare = record[:-1] if record[-1:] == b"\r" else record
-                if bare:
-                    found.append(bare)
-        return found
 
     def _overlong(self) -> list[Line]:
         if len(self._rest) <= MAX_LINE_BYTES:
             return []
         told = self._dropping
         self._rest = b""
-        self._open = b""
         self._dropping = True
-        return [] if told else [None]
+        if told:
+            return []
+        return [*(self._table.finish() if self._table else []), None]

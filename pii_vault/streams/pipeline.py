@@ -7,7 +7,8 @@ from typing import Final, TypeVar
 
 from pii_vault.audit.errors import AuditOutcomeUnknown
 from pii_vault.errors import VaultError
-from pii_vault.streams.lines import Line, Lines
+from pii_vault.streams.lines import Lines
+from pii_vault.streams.records import Line
 
 B = TypeVar("B")
 T = TypeVar("T")

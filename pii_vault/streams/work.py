@@ -12,9 +12,9 @@ from pii_vault.operations.newcomers import tokenise_newcomers
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.tokenise import tokenise
 from pii_vault.streams.columns import ColumnMap
-from pii_vault.streams.lines import Line
 from pii_vault.streams.metrics import ROWS
 from pii_vault.streams.pipeline import patiently
+from pii_vault.streams.records import Line
 from pii_vault.streams.table import INVALID_ROW, Table, column_of
 from pii_vault.vault import Vault, new_request_id
 

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Final
 
+from pii_vault.streams.records import Records
+
 LEAST_BYTES: Final = 1 << 18  # a smaller part is not worth a connection
 PIECE: Final = 1 << 18
 _MARK: Final = b"\xef\xbb\xbf"
@@ -47,40 +49,57 @@ def split(path: Path, *, count: int, table: bool, least: int = LEAST_BYTES) -> l
     if count == 1:
         return [Part(0, size)]
     with path.open("rb") as read:
-        head = _record(read) if table else b""
-        begin = read.tell()
-        cuts = [begin]
-        numbers = [1]
-        rows = 1
+        rows = _Rows(read, table=table)
+        head = rows.head() if table else b""
+        begin = rows.at
+        cuts, numbers = [begin], [1]
         for target in (begin + (size - begin) * at // count for at in range(1, count)):
-            rows += _go_on(read, target, table=table)
-            if cuts[-1] < read.tell() < size:
-                cuts.append(read.tell())
-                numbers.append(rows)
+            rows.go_on(target)
+            if cuts[-1] < rows.at < size:
+                cuts.append(rows.at)
+                numbers.append(rows.number)
     ends = [*cuts[1:], size]
     parts = [Part(start, stop, first, head) for start, stop, first in zip(cuts, ends, numbers, strict=True)]
     return [Part(0, parts[0].stop), *parts[1:]]
 
 
-def _go_on(read: IO[bytes], target: int, *, table: bool) -> int:
-    """Reads to the end of the row in which `target` lies; how many rows that were."""
-    rows = 0
-    if read.tell() == 0 and read.peek(len(_MARK))[: len(_MARK)] == _MARK:  # type: ignore[attr-defined]  # buffered
-        read.seek(len(_MARK))
-    while read.tell() < target:
-        line = _record(read) if table else read.readline()
+class _Rows:
+    """A file read row by row. `at`: where the next one begins; `number`: of that one, from 1."""
+
+    def __init__(self, read: IO[bytes], *, table: bool) -> None:
+        self._read = read
+        self._table = Records() if table else None
+        if read.peek(len(_MARK))[: len(_MARK)] == _MARK:  # type: ignore[attr-defined]  # buffered
+            read.seek(len(_MARK))
+        self.at = read.tell()
+        self.number = 1
+
+    def head(self) -> bytes:
+        """The line of names, with the line feed that ends it."""
+        start = self.at
+        while self.number == 1 and self._step():
+            pass
+        self.number = 1
+        self._read.seek(start)
+        return self._read.read(self.at - start)
+
+    def go_on(self, target: int) -> None:
+        """To the end of the row in which `target` lies."""
+        while self.at < target and self._step():
+            pass
+
+    def _step(self) -> bool:
+        """A line more. False: there is none."""
+        line = self._read.readline()
         if not line:
-            break
-        rows += line not in (b"\n", b"\r\n")
-    return rows
-
-
-def _record(read: IO[bytes]) -> bytes:
-    """A row of a table with the line feed that ends it."""
-    record = read.readline()
-    while record.count(b'"') % 2 and (line := read.readline()):
-        record += line
-    return record
+            return False
+        if self._table is None:
+            self.number += line not in (b"\n", b"\r\n")
+        else:
+            self.number += len(self._table.add(line.removesuffix(b"\n")))
+        if self._table is None or self._table.is_plain:
+            self.at = self._read.tell()
+        return True
 
 
 def put_together(files: list[Path], out: Path) -> None:

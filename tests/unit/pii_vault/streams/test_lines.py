@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pii_vault.streams.lines import MAX_LINE_BYTES, Line, Lines
+from pii_vault.streams.lines import Lines
+from pii_vault.streams.records import MAX_LINE_BYTES, Line
 
 LINES = st.lists(st.text(alphabet="aя1,;", min_size=1, max_size=30), max_size=20)
 
@@ -45,12 +46,27 @@ def test_a_line_that_is_too_long_is_told_once_and_the_next_is_read(piece: int, q
     assert split(content, list(range(0, len(content), piece)), quoted=quoted) == [b"one", None, b"two"]
 
 
-def test_quotes_that_are_never_closed_are_told() -> None:
-    assert split(b'a,b\n"c,d\n', [], quoted=True) == [b"a,b", None]
+@pytest.mark.parametrize(
+    ("content", "records"),
+    [
+        ('a,b\n1,24"\n2,x\n3,55" и 32"\n', ["a,b", '1,24"', "2,x", '3,55" и 32"']),  # inches
+        ('a;b\n1;"x, ""y""\nz"\n2;","\n', ["a;b", '1;"x, ""y""\nz"', '2;","']),
+        ('a\tb\n"1"\t"x\r\ny"\r\n2\tz\r\n', ["a\tb", '"1"\t"x\r\ny"', "2\tz"]),
+        ('a,b\n"c,d\n1,2\n', ["a,b", '"c,d', "1,2"]),  # never closed: what is wrong is one row
+        ('a,b\n"c,d\n1,2\n3,"e"\n4,5\n', ["a,b", '"c,d', "1,2", '3,"e"', "4,5"]),  # closed within another's cell
+        ('a,b\n"c,d\n' + "1,2\n" * 20_000, ["a,b", '"c,d', *["1,2"] * 20_000]),  # never closed, and no end of it
+        ('"a","b"\n\n1,2\n', ['"a","b"', "1,2"]),
+    ],
+)
+@pytest.mark.parametrize("piece", [7, 10**6])
+def test_as_many_rows_come_out_as_went_in(content: str, records: list[str], piece: int) -> None:
+    read = content.encode()
+    assert split(read, list(range(0, len(read), piece)), quoted=True) == [record.encode() for record in records]
 
 
 def test_little_is_held_whatever_comes() -> None:
     lines = Lines(quoted=True)
     for _ in range(100):
         lines.add(b'"' + b"x" * 50_000)
-        assert len(lines._rest) + len(lines._open) <= 3 * MAX_LINE_BYTES
+        assert lines._table is not None
+        assert len(lines._rest) + sum(map(len, lines._table._held)) <= 3 * MAX_LINE_BYTES

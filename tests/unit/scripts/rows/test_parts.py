@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pii_vault.streams.lines import Line, Lines
+from pii_vault.streams.lines import Lines
+from pii_vault.streams.records import Line
 from scripts.rows.parts import Part, put_together, split
 
 CELLS = st.lists(st.lists(st.text(alphabet='aя1,"\n', max_size=8), min_size=2, max_size=2), min_size=1, max_size=40)
@@ -54,6 +55,24 @@ def test_lines_in_parts_keep_their_numbers(path: Path, lines: list[str], end: st
         assert part.first == len(found) + 1
         read = Lines()
         found += [*read.add(sent(path, part)), *read.finish()]
+    assert found == expected
+
+
+INCHES = st.lists(st.sampled_from(["кружка", 'монитор 24"', '"a\nb"', '"24 дюйма', "", '"x" y']), max_size=40)
+
+
+@given(cells=INCHES, end=ENDS, count=st.integers(1, 5))
+def test_a_table_with_stray_quotes_keeps_its_rows(path: Path, cells: list[str], end: str, count: int) -> None:
+    content = end.join(["one,two", *(f"{at},{cell}" for at, cell in enumerate(cells))]).encode()
+    path.write_bytes(content)
+    whole = Lines(quoted=True)
+    _, *expected = [*whole.add(content), *whole.finish()]
+    found: list[Line] = []
+    for part in split(path, count=count, table=True, least=1):
+        assert part.first == len(found) + 1
+        read = Lines(quoted=True)
+        _, *rows = [*read.add(sent(path, part)), *read.finish()]
+        found += rows
     assert found == expected
 
 
