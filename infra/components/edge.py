@@ -5,6 +5,7 @@ on by its server name to the listener that asks for a client certificate itself.
 used, never kept.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -144,7 +145,7 @@ def _workload(args: EdgeArgs) -> WorkloadArgs:
         ),
         probe=Probe(_HEALTH, ready="/healthz"),
         generation=args.generation,
-        config="open" if args.link_open else "closed",
+        config=hashlib.sha256(proxy_text(args).encode()).hexdigest()[:16],  # it is read once, at the start
         ports=ports,
         service=False,  # this namespace has one Service, and it is the edge's own
     )

@@ -114,6 +114,18 @@ def test_a_rotation_starts_the_pods_anew() -> None:
     assert generation(1) != generation(2)
 
 
+def proxied(**changes: Any) -> Any:
+    """The annotations of the proxy's pods."""
+    manifests = rendered(settings("private", edge__kind="proxy", **changes))
+    return next(one for one in manifests if one["kind"] == "Deployment" and one["metadata"]["name"] == "edge")[
+        "spec"]["template"]["metadata"]["annotations"]  # fmt: skip
+
+
+def test_another_text_of_the_proxy_starts_its_pods_anew() -> None:
+    assert proxied() != proxied(hosts__hooks="events.example.ru")
+    assert proxied() == proxied(keys__role="another")  # of which the proxy is told nothing
+
+
 def edge(*, link_open: bool) -> EdgeArgs:
     return EdgeArgs(
         "proxy", "personal", "image", "", "ClusterIP", "", ("vault.example.ru", "hooks.example.ru"),
