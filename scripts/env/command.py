@@ -11,7 +11,7 @@ from typer.core import TyperGroup
 
 from infra.errors import DeployProblem
 from scripts.env.errors import EnvProblem
-from scripts.env.place import Side
+from scripts.env.place import Contour, Side
 from scripts.voice import fail, say
 
 VERBS: Final[dict[str, str]] = {
@@ -42,6 +42,7 @@ R = TypeVar("R")
 
 Name = Annotated[str, typer.Option("--env", help="the environment; may be left out where there is one")]
 Which = Annotated[Side, typer.Option("--contour", help="which half; a command works on one and cannot reach the other")]
+Confirm = Annotated[str, typer.Option("--confirm", help="NAME/CONTOUR, instead of typing it")]
 AsJson = Annotated[bool, typer.Option("--json", help="for programs")]
 
 
@@ -79,6 +80,13 @@ cli = typer.Typer(
 @cli.callback()
 def _group() -> None:
     """Both halves on their clusters, from a reviewed plan."""
+
+
+def named(contour: Contour, typed: str, what: str) -> None:
+    """Whether the person means it: they type the contour's name, or gave it. Raises EnvProblem."""
+    name = f"{contour.environment}/{contour.side}"
+    if (typed or typer.prompt(f"type {name} to {what}", err=True)) != name:
+        raise EnvProblem("the name was not typed; nothing was touched", hint=f"it is {name}")
 
 
 def told(verb: Callable[P, R]) -> Callable[P, R]:

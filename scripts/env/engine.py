@@ -6,15 +6,15 @@ from the caller's environment.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 from pulumi import automation
 
-from scripts.env.engine_command import Command, last_error
-from scripts.env.errors import EngineFailed, ForeignStep, Locked
+from scripts.env.engine_command import Command
+from scripts.env.engine_stack import Known, explained
+from scripts.env.errors import EngineFailed, ForeignStep
 from scripts.env.notary import Notary
 from scripts.env.passphrase import Passphrase
 from scripts.env.place import Contour
@@ -79,9 +79,14 @@ class Engine:
         return Path(self.backend.removeprefix("file://")) / ".pulumi" / "locks"
 
     @property
+    def in_files(self) -> bool:
+        """Is the state in files of this machine, or where the engine alone can look?"""
+        return self.backend.startswith("file://")
+
+    @property
     def known(self) -> bool:
         """Was this stack ever brought up? Only a state in files can be asked without starting the engine."""
-        return self.state.exists() if self.backend.startswith("file://") else True
+        return self.state.exists() if self.in_files else True
 
     def preview(self, notary: Notary) -> Run:
         """What would be done. Nothing is changed, in the cluster or in the state."""
@@ -98,7 +103,7 @@ class Engine:
     def destroy(self, *, on_step: Callable[[Step], None] | None = None) -> Run:
         """Removes all that the stack made, and the stack."""
         run = self._run("destroy", Notary(b""), on_step=on_step)
-        with _explained():
+        with explained():
             self._stack().workspace.remove_stack(self.contour.stack)
         return run
 
@@ -106,13 +111,13 @@ class Engine:
         """The state as the engine keeps it: secrets encrypted. Empty for a stack that was never brought up."""
         if not self.known:
             return {}
-        with _explained():
+        with explained():
             return dict(self._stack().export_stack().deployment or {})
 
     def outputs(self) -> dict[str, Any]:
         if not self.known:
             return {}
-        with _explained():
+        with explained():
             return {name: output.value for name, output in self._stack().outputs().items() if not output.secret}
 
     def configured(self) -> frozenset[str]:
@@ -133,7 +138,7 @@ class Engine:
             return {name: opened.open(one["secure"]) if isinstance(one, dict) else one for name, one in held.items()}
         except OtherFormat:
             pass
-        with _explained():
+        with explained():
             every = self._stack().get_all_config()
         return {name.removeprefix(VALUES): one.value for name, one in every.items() if name.startswith(VALUES)}
 
@@ -163,15 +168,20 @@ class Engine:
 
     def unprotect(self) -> None:
         """Lets a removal that was confirmed pass protected objects; what is to be kept in the cluster stays there."""
-        with _explained():
+        with explained():
             stack = self._stack()
             environment = {**stack.workspace.env_vars, "PULUMI_HOME": str(stack.workspace.pulumi_home)}
             said = ["state", "unprotect", "--all", "--yes", "--stack", self.contour.stack]
             self.command.run(said, str(self.folder), environment)
 
+    def cancel(self) -> None:
+        """Takes away every lock of this stack, whoever holds it; the engine knows where they are."""
+        with explained():
+            self._stack().cancel()
+
     def forget_pending(self) -> None:
         """Drops what a killed run had under way: every object has a fixed name, so applying again finds or makes it."""
-        with _explained():
+        with explained():
             stack = self._stack()
             held = stack.export_stack()
             kept = dict(held.deployment or {})
@@ -215,7 +225,7 @@ class Engine:
                     self.command.interrupt()
 
         try:
-            with _explained(said):
+            with explained(said):
                 getattr(stack, verb)(on_event=on_event, color="never")
         except EngineFailed as error:
             if stopped:
@@ -227,7 +237,7 @@ class Engine:
             raise stopped[0]
         return run
 
-    def _stack(self, program: Callable[[], Any] | None = None) -> "_Known":
+    def _stack(self, program: Callable[[], Any] | None = None) -> "Known":
         self.folder.mkdir(parents=True, exist_ok=True)
         project = automation.ProjectSettings(
             name=self.program.project,
@@ -243,52 +253,14 @@ class Engine:
             project_settings=project,
             pulumi_command=self.command,
         )
-        if self.backend.startswith("file://"):
+        if self.in_files:
             if self.state.exists():
-                return _Known(self.contour.stack, workspace)
+                return Known(self.contour.stack, workspace)
             Path(self.backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
-        with _explained():
+        with explained():
             automation.Stack.create_or_select(self.contour.stack, workspace)
         _add_config(self._file, NO_DEFAULTS)
-        return _Known(self.contour.stack, workspace)
-
-
-class _Known(automation.Stack):
-    """A stack whose state is there: asking the engine to select it would cost a start of its program.
-
-    `brief` spares three more of them after each run, for a summary that nobody reads.
-    """
-
-    def __init__(self, name: str, workspace: automation.Workspace) -> None:
-        self.name = name
-        self.workspace = workspace
-        self.brief = False
-
-    def outputs(self) -> automation.OutputMap:
-        return {} if self.brief else super().outputs()
-
-    def info(self, show_secrets: bool = False) -> automation.UpdateSummary | None:
-        if not self.brief:
-            return super().info(show_secrets)
-        now = datetime.now(UTC)
-        return automation.UpdateSummary("update", now, "", {}, {}, "succeeded", end_time=now)
-
-
-class _explained:  # noqa: N801  reads as a clause: with _explained()
-    """Turns the engine's errors into ours, with what it said of them."""
-
-    def __init__(self, said: list[str] | None = None) -> None:
-        self._said = said if said is not None else []
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, automation.ConcurrentUpdateError):
-            raise Locked from error
-        if isinstance(error, automation.CommandError):
-            told = "; ".join(dict.fromkeys(self._said)) or last_error(str(error))
-            raise EngineFailed(f"the engine ended with an error: {told}") from None
+        return Known(self.contour.stack, workspace)
 
 
 def _step(metadata: automation.StepEventMetadata) -> Step:

@@ -69,4 +69,4 @@ class EngineFailed(EnvProblem):
 class Locked(EnvProblem):
     """Another command holds this stack's lock, or one was killed and left it."""
 
-    hint = "if no other command runs, `larets env unlock` removes the lock after showing who left it"
+    hint = "if no other command runs, `larets env unlock` says who left the lock and how it is removed"

@@ -4,10 +4,13 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from scripts.env.engine import Engine
 from scripts.env.errors import Locked
 from scripts.env.journal import at_work
+
+ENGINE: Final = "pulumi"  # a part of its program's name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ def locks_of(engines: Iterable[Engine]) -> list[Lock]:
             held = json.loads(path.read_text())
             if engine.program.project in path.parts:
                 holder = f"{held.get('username')} on {held.get('hostname')}, process {held.get('pid')}"
-                stale = not at_work(held)
+                stale = not at_work(held, program=ENGINE)
                 found.append(Lock(engine.program.stack, path, holder, str(held.get("timestamp")), stale))
     return found
 

@@ -4,10 +4,9 @@ from typing import Annotated, Any
 
 import typer
 
-from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.destroy import losses, remove
 from scripts.env.environment import open_environment
-from scripts.env.errors import EnvProblem
 from scripts.env.locks import refuse_locked
 from scripts.env.place import chosen
 from scripts.env.plugins import prepare
@@ -21,7 +20,7 @@ cli = typer.Typer()
 def destroy(
     contour: Which,
     env: Name = "",
-    confirm: Annotated[str, typer.Option("--confirm", help="NAME/CONTOUR, instead of typing it")] = "",
+    confirm: Confirm = "",
     with_data: Annotated[
         bool,
         typer.Option("--with-data", help="remove protected databases and key stores too: nothing brings them back"),
@@ -37,10 +36,7 @@ def destroy(
     say(f"{len(lost.objects)} objects would be removed; lost with them:")
     for line in lost.data or ["nothing that holds data"]:
         say(f"  {line}")
-    wanted = f"{environment.contour.environment}/{contour}"
-    typed = confirm or typer.prompt(f"type {wanted} to remove it", err=True)
-    if typed != wanted:
-        raise EnvProblem("the name was not typed; nothing was touched", hint=f"it is {wanted}")
+    named(environment.contour, confirm, "remove it")
     answer: dict[str, Any] = remove(environment, with_data=with_data)
     if as_json:
         emit(answer)

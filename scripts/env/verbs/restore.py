@@ -12,7 +12,7 @@ import typer
 from scripts.env import beside
 from scripts.env.backup import DUMP, GONE, KEPT, Manifest, opened, put_back
 from scripts.env.backup import chosen as chosen_backup
-from scripts.env.command import AsJson, Name, Which, told
+from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.environment import Environment, open_environment
 from scripts.env.errors import EnvProblem
 from scripts.env.inside import Inside
@@ -39,7 +39,7 @@ def restore(  # noqa: PLR0917  options of a command
     ] = None,
     env: Name = "",
     to: Annotated[datetime | None, typer.Option("--to", help="the newest backup until this moment, UTC")] = None,
-    confirm: Annotated[str, typer.Option("--confirm", help="NAME/CONTOUR, instead of typing it")] = "",
+    confirm: Confirm = "",
     without_database: Annotated[bool, typer.Option("--without-database", help="files alone")] = False,
     approver: Annotated[
         list[str] | None, typer.Option(help="login of an officer or owner who founds the log anew; twice, two persons")
@@ -77,12 +77,10 @@ class Asked:
     def __init__(self, contour: Contour, typed: str) -> None:
         self.contour = contour
         self._typed = typed
-        self._name = f"{contour.environment}/{contour.side}"
 
     def to(self, what: str) -> None:
         """Raises EnvProblem: the name was not typed."""
-        if (self._typed or typer.prompt(f"type {self._name} to {what}", err=True)) != self._name:
-            raise EnvProblem("the name was not typed; nothing was touched", hint=f"it is {self._name}")
+        named(self.contour, self._typed, what)
 
     def environment(self) -> Environment:
         """Raises Locked."""
