@@ -6,6 +6,7 @@ A certificate is two values, `<name>-crt` (plain) and `<name>-key` (secret).
 
 import base64
 import os
+import re
 import secrets
 import tempfile
 from collections.abc import Mapping
@@ -27,6 +28,9 @@ AUTHORITY: Final = "authority"
 CONTRACT_KEY: Final = "contract-key"
 # They come when the key service is initialised, and it is this stack that brings it.
 LATER: Final = frozenset({"key-service-secret", "key-service-operator-secret"})
+# Of the two roles. The superuser's is set once, when the volume is made, and cannot be changed from outside.
+PASSWORDS: Final = ("database-owner", "database-runtime")
+_IN_AN_ADDRESS: Final = re.compile(r"[A-Za-z0-9._~-]{16,}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +64,9 @@ def needed(stack: Stack, settings: StackSettings) -> list[Material]:
 
 
 def _database(settings: StackSettings) -> list[Material]:
-    found = [Material("database-owner", "password"), Material("database-runtime", "password")]
     if settings.database.kind == "external":
-        return [*found, Material("tls-database-crt", "given")]
+        return [Material(name, "given") for name in (*PASSWORDS, "tls-database-crt")]
+    found = [Material(name, "password") for name in PASSWORDS]
     found.append(Material("tls-database", "certificate", database_names(settings)))
     if settings.database.kind == "statefulset":
         found.append(Material("database-superuser", "password"))
@@ -129,6 +133,11 @@ def _public(settings: StackSettings) -> list[Material]:
         Material("cookie-secret", "password"),
         Material("witness-key", "witness-key"),
     ]
+
+
+def may_be_given(name: str, value: str) -> bool:
+    """A database's password stands in its address as it is, so it has no character that means something there."""
+    return name not in PASSWORDS or _IN_AN_ADDRESS.fullmatch(value) is not None
 
 
 def missing(stack: Stack, settings: StackSettings, have: Mapping[str, str]) -> list[Material]:

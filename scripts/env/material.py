@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from infra import material
+from scripts.env.edit import merged, set_lines
 from scripts.env.engine import Engine
 from scripts.env.environment import Environment
 from scripts.voice import say
@@ -31,3 +32,9 @@ def ensure_material(environment: Environment) -> list[str]:
 
 def put(engine: Engine, values: dict[str, str]) -> None:
     engine.set_values({name: (value, material.is_secret(name)) for name, value in values.items()})
+
+
+def next_generation(environment: Environment) -> None:
+    """Pods read their secrets when they start: with another generation all that read them are started anew."""
+    path = environment.contour.settings
+    set_lines(path, merged(path, {"secrets": {"generation": environment.settings.secrets.generation + 1}}))

@@ -7,15 +7,10 @@ from typing import Final
 
 from infra import material
 from infra.material import Material
-from scripts.env.edit import merged, set_lines
 from scripts.env.environment import Environment
-from scripts.env.errors import EngineFailed
-from scripts.env.material import put
+from scripts.env.errors import EngineFailed, EnvProblem
+from scripts.env.material import next_generation, put
 from scripts.env.passphrase import fresh_passphrase
-
-# A password that the database itself holds is changed by the migration Job of the next generation; the superuser's is
-# set once, when the volume is made, and cannot be changed from outside.
-PASSWORDS: Final = frozenset({"database-owner", "database-runtime"})
 
 
 def _certificate(one: Material) -> bool:
@@ -23,23 +18,31 @@ def _certificate(one: Material) -> bool:
 
 
 def _password(one: Material) -> bool:
-    return one.name in PASSWORDS
+    # What the database itself holds is changed by the migration Job of the next generation.
+    return one.name in material.PASSWORDS and one.kind == "password"
 
 
 KINDS: Final[dict[str, Callable[[Material], bool]]] = {"certificates": _certificate, "passwords": _password}
 
 
 def remake(environment: Environment, kind: str) -> list[str]:
-    """New values of a kind, and a new generation, so that every pod that reads them is started anew."""
+    """New values of a kind, and a new generation.
+
+    Raises:
+        EnvProblem: there is nothing of it to make: passwords of a database that is somebody else's.
+    """
     engine = environment.engine(environment.contour.side)
     have = engine.values()
     chosen = [one for one in material.needed(engine.program.stack, environment.settings) if KINDS[kind](one)]
+    if not chosen:
+        raise EnvProblem(
+            f"no {kind} are made here: the database is somebody else's and learns of none",
+            hint="`\\password` in its psql for each role, `larets env give database-runtime --file FILE`, plan, apply",
+        )
     kept = {name: value for name, value in have.items() if name not in {key for one in chosen for key in one.keys}}
     made = material.make(engine.program.stack, environment.settings, kept, now=datetime.now(UTC))
     put(engine, made)
-    path = environment.contour.settings
-    generation = environment.settings.secrets.generation + 1
-    set_lines(path, merged(path, {"secrets": {"generation": generation}}))
+    next_generation(environment)
     return sorted(made)
 
 

@@ -1,4 +1,4 @@
-"""`larets env give NAME --file FILE`: what a person alone can give: a key service's secret, another's authority."""
+"""`larets env give NAME --file FILE`: what a person alone can give: passwords and authorities of somebody else's."""
 
 from pathlib import Path
 from typing import Annotated
@@ -9,7 +9,7 @@ from infra import material
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import Environment, open_environment
 from scripts.env.errors import EnvProblem
-from scripts.env.material import put
+from scripts.env.material import next_generation, put
 from scripts.env.place import chosen
 from scripts.voice import emit, result
 
@@ -25,7 +25,10 @@ def give(
     env: Name = "",
     as_json: AsJson = False,
 ) -> None:
-    """Keep a value that nobody can make, encrypted by the contour's passphrase; a new one replaces the old."""
+    """Keep a value that nobody can make, encrypted by the contour's passphrase.
+
+    One that takes another's place also starts the pods anew, one after the other, with the next plan and apply.
+    """
     environment = open_environment(chosen(env), contour)
     stack = stack_of(environment, value)
     try:
@@ -34,7 +37,16 @@ def give(
         raise EnvProblem(f"{file} cannot be read as text", hint="name a file that holds the value alone") from error
     if not content:
         raise EnvProblem(f"{file} is empty", hint="name a file that holds the value alone")
-    put(environment.engine(stack), {value: content})
+    if not material.may_be_given(value, content):
+        raise EnvProblem(
+            f"{value} cannot stand in an address of the database",
+            hint="16 or more of A-Z a-z 0-9 . _ ~ - and nothing else: change it there, then give it",
+        )
+    engine = environment.engine(stack)
+    replaced = value in engine.configured()
+    put(engine, {value: content})
+    if replaced:
+        next_generation(environment)
     if as_json:
         emit({"stack": stack, "given": value})
     else:

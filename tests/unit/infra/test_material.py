@@ -18,6 +18,7 @@ from pii_vault.client import parse_vkey
 from tests.support.stacks import settings
 
 NOW = datetime.now(UTC)
+ELSEWHERE = {"kind": "external", "host": "db.example.ru", "addresses": ["203.0.113.5/32"]}
 
 
 def test_everything_a_rehearsal_needs_is_made_and_only_once() -> None:
@@ -35,9 +36,29 @@ def test_a_lost_value_alone_is_made_again() -> None:
 
 
 def test_what_only_a_person_can_give_is_asked_for() -> None:
-    own = settings("private", database={"kind": "external", "host": "db.example.ru", "addresses": ["203.0.113.5/32"]})
     with pytest.raises(MaterialMissing, match="tls-database-crt"):
-        material.make("private", own, {}, now=NOW)
+        material.make("private", settings("private", database=ELSEWHERE), {}, now=NOW)
+
+
+@pytest.mark.parametrize("contour", ["private", "public"])
+def test_passwords_of_somebody_elses_database_are_given_and_never_made(contour: Literal["private", "public"]) -> None:
+    own = settings(contour, database=ELSEWHERE, keys={"state": "empty"})
+    with pytest.raises(MaterialMissing, match="database-owner, database-runtime, tls-database-crt"):
+        material.make(contour, own, {}, now=NOW)
+    given = dict.fromkeys((*material.PASSWORDS, "tls-database-crt"), "given-by-a-person")
+    assert not set(material.make(contour, own, given, now=NOW)) & set(given)
+    assert set(material.PASSWORDS) <= set(
+        material.make(contour, settings(contour, keys={"state": "empty"}), {}, now=NOW)
+    )
+
+
+@pytest.mark.parametrize(
+    "value", ["short", "with a space in it", "0123456789/abcdef", "0123456789@abcdef", "a%41234567890123"]
+)
+def test_a_password_that_would_break_its_address_may_not_be_given(value: str) -> None:
+    assert not material.may_be_given("database-runtime", value)
+    assert material.may_be_given("database-runtime", "A-password.of_16~")
+    assert material.may_be_given("key-service-secret", value)
 
 
 @pytest.mark.parametrize("contour", ["private", "public"])

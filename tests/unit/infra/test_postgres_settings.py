@@ -132,3 +132,9 @@ def test_standbys_of_somebody_elses_database_are_named_and_of_nobody_else() -> N
     assert standby_hosts(settings("private", database=own)) == ("db2.example.ru",)
     with pytest.raises(SettingsInvalid, match=r"database\.standbys"):
         settings("public", database=own)
+
+
+@pytest.mark.parametrize("guide", ["guide-admin.md", "guide-admin.ru.md"])
+def test_the_guide_names_every_setting_for_a_server_that_is_not_ours(guide: str) -> None:
+    text = (Path(__file__).parents[3] / "docs" / guide).read_text("utf-8")
+    assert [name for name, value in PARAMETERS.items() if f"`{name}={value}`" not in text] == []
