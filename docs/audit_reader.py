@@ -1,7 +1,5 @@
-"""Verifies a bundle of `larets audit export` without Larets: audit_reader.py BUNDLE LOG_KEY WITNESS_KEY (three files).
-
-Take the public keys from elsewhere than the bundle. Exit code 0 only when everything in it holds.
-"""
+"""Verifies a bundle of `larets audit export`: audit_reader.py BUNDLE LOG_KEY WITNESS_KEY (three files)."""
+# Take the public keys from elsewhere than the bundle. Exit 0: all holds. The next bundle's numbers must follow.
 
 import json
 import sys
@@ -38,6 +36,7 @@ def verify(bundle: bytes, log: str, witness: str) -> str:
     wanted = {int(note.split("\n")[1]): note for note in (head["before"], head["checkpoint"]) if note}
     left, right = ([(height, b64decode(root)) for height, root in head[side]] for side in ("left", "right"))
     need([len(records), sum(2**height for height, _ in left)] == [head["count"], head["first"]], "records are missing")
+    need((end := head["first"] + head["count"]) <= max(wanted, default=0), "records are not witnessed")
     leaves = [sha256(b"\0" + r["record"].encode()).digest() if "record" in r else b64decode(r["leaf"]) for r in records]
     stack, size = [], 0  # complete subtrees: height, root (RFC 6962)
     for part in [*left, *((0, leaf) for leaf in leaves), *right]:
@@ -51,8 +50,8 @@ def verify(bundle: bytes, log: str, witness: str) -> str:
             need(opened(note, witness)[2] == opened(note, log, note.split("\n")[0])[2], "not witnessed")
             need(b64decode(note.split("\n")[2]) == root, "other records than these were witnessed")
     need(not wanted, "a checkpoint is missing")
-    shown = sum("record" in r for r in records)
-    return f"holds: {shown} of {len(records)} records from number {head['first']} on, {head['from']} to {head['to']}"
+    shown = f"{sum('record' in r for r in records)} of {len(records)} records"
+    return f"holds: {shown}, numbers {head['first']} to {end - 1}, {head['from']} to {head['to']}"
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ import typer
 
 from pii_vault.assemble import open_keys
 from pii_vault.audit import note as notes
-from pii_vault.audit.export import Exported, Period, export_bundle
+from pii_vault.audit.export import Exported, Period, Single, export_bundle
 from pii_vault.audit.note import NoteError
 from pii_vault.audit.origin import MAX_REASON, Succession
 from pii_vault.audit.proof import ProofError
@@ -124,17 +124,28 @@ def subject(
 @cli.command()
 def export(
     *,
-    since: Annotated[datetime, typer.Option("--from", help="first moment, UTC")],
-    until: Annotated[datetime, typer.Option("--to", help="end, UTC, not included")],
     out: Annotated[Path, typer.Option("--out", help="the bundle, a new file")],
+    since: Annotated[datetime | None, typer.Option("--from", help="first moment, UTC")] = None,
+    until: Annotated[datetime | None, typer.Option("--to", help="end, UTC, not included")] = None,
+    number: Annotated[
+        int | None, typer.Option("--record", min=0, help="this record alone, instead of a period")
+    ] = None,
     tenant: Annotated[str | None, typer.Option(help="withhold the records of all other shops")] = None,
     witnessed_only: Annotated[bool, typer.Option("--witnessed-only", help="leave out what is not witnessed")] = False,
     as_json: Json = False,
 ) -> None:
-    """Write a period as a signed bundle, which docs/audit_reader.py verifies without Larets."""
+    """Write a period, or a single record, as a signed bundle, which docs/audit_reader.py verifies without Larets.
+
+    The bundle of a single record is the proof that it stands in the log which the witness knows.
+    """
+    if number is not None and not since and not until:
+        period: Period | Single = Single(number, tenant)
+    elif number is None and since and until:
+        period = Period(since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), tenant)
+    else:
+        fail("a period or a record is needed", hint="--from and --to, or --record")
     vault = here()
     keys = open_keys(vault.vault_settings())
-    period = Period(since.replace(tzinfo=UTC), until.replace(tzinfo=UTC), tenant)
 
     async def write() -> Exported:
         with out.open("xb") as file:

@@ -24,6 +24,7 @@ from pii_vault.audit.errors import NothingToExport, NotWitnessedYet
 BUNDLE: Final = "larets audit bundle 1"
 _BATCH: Final = 2000
 _RANGE: Final = "SELECT min(idx), max(idx) + 1 FROM audit_detail WHERE at >= %s AND at < %s"
+_ONE: Final = "SELECT at AS since, at AS until, idx, idx + 1 AS next FROM audit_detail WHERE idx = %s"
 _COVER: Final = """
 SELECT size, note, cosignature FROM audit_checkpoint WHERE cosignature IS NOT NULL ORDER BY size DESC LIMIT 1
 """
@@ -45,10 +46,18 @@ Sign = Callable[[bytes], Awaitable[bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """`tenant` None exports all; else the records of the others are withheld."""
+    """From `since` until `until`. `tenant` None exports all; else the records of the others are withheld."""
 
     since: datetime
     until: datetime
+    tenant: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Single:
+    """The record of this number: its bundle is the proof of its inclusion (RFC 6962 §2.1.1)."""
+
+    number: int
     tenant: str | None = None
 
 
@@ -65,7 +74,7 @@ class Exported:
 
 async def export_bundle(
     database_url: str,
-    period: Period,
+    period: Period | Single,
     into: IO[bytes],
     *,
     log_key: notes.VerifierKey,
@@ -76,7 +85,7 @@ async def export_bundle(
     """Write the bundle in constant memory. Needs no more than SELECT on the audit tables, and the log's signature.
 
     Raises:
-        NothingToExport: the period holds no records.
+        NothingToExport: the period holds no records, or there is none of this number.
         NotWitnessedYet: its newest records are beyond the last cosigned checkpoint, and not `witnessed_only`.
         notes.NoteError, proof.ProofError: what is stored does not fit together: verify the log.
         psycopg.Error: the database cannot be read.
@@ -107,13 +116,19 @@ async def export_bundle(
 class _Plan:
     """Which records, under which checkpoint, with which roots."""
 
-    def __init__(self, connection: "psycopg.Connection[Any]", period: Period, *, witnessed_only: bool) -> None:
+    def __init__(self, connection: "psycopg.Connection[Any]", period: Period | Single, *, witnessed_only: bool) -> None:
         self._connection = connection
-        self._period = period
-        first, end = connection.execute(_RANGE, (period.since, period.until)).fetchone() or (None, None)
+        self._tenant = period.tenant
+        if isinstance(period, Single):
+            found = connection.execute(_ONE, (period.number,)).fetchone()
+            since, until, first, end = found or (None, None, None, None)
+        else:
+            since, until = period.since, period.until
+            first, end = connection.execute(_RANGE, (since, until)).fetchone() or (None, None)
         cover = connection.execute(_COVER).fetchone()
-        if first is None:
+        if since is None or until is None or first is None:
             raise NothingToExport
+        self._since, self._until = since, until
         if cover is None or cover.size <= first or (cover.size < end and not witnessed_only):
             raise NotWitnessedYet
         self.first, self.end = first, min(end, cover.size)
@@ -129,9 +144,9 @@ class _Plan:
         tiles = self._tiles(proof.tiles_of_parts([*left, *right]))
         return {
             "bundle": BUNDLE,
-            "from": self._period.since.isoformat(),
-            "to": self._period.until.isoformat(),
-            "tenant": self._period.tenant,
+            "from": self._since.isoformat(),
+            "to": self._until.isoformat(),
+            "tenant": self._tenant,
             "first": self.first,
             "count": self.end - self.first,
             "left_out": self.left_out,
@@ -144,11 +159,10 @@ class _Plan:
         }
 
     def records(self) -> Iterator[dict[str, object]]:
-        tenant = self._period.tenant
         with self._connection.cursor(name="audit_export", binary=True) as cursor:
             cursor.itersize = _BATCH
             for row in cursor.execute(_RECORDS, (self.first, self.end)):
-                if tenant is not None and row.tenant != tenant:
+                if self._tenant is not None and row.tenant != self._tenant:
                     yield {"leaf": notes.encode_base64(row.leaf)}
                 else:
                     yield {"record": row.record.decode()}

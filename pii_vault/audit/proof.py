@@ -175,23 +175,6 @@ def _fold(roots: Sequence[bytes]) -> bytes:
 # --- proofs ------------------------------------------------------------------------------------------
 
 
-def inclusion_ranges(index: int, size: int) -> list[Range]:
-    """RFC 6962, 2.1.1: the ranges whose roots prove leaf `index` in a tree of `size`, nearest first."""
-    if not 0 <= index < size:
-        raise ProofError("the leaf is not in the tree")
-    ranges: list[Range] = []
-    start, end = 0, size
-    while end - start > 1:
-        middle = start + _largest_power_below(end - start)
-        if index < middle:
-            ranges.append((middle, end))
-            end = middle
-        else:
-            ranges.append((start, middle))
-            start = middle
-    return ranges[::-1]
-
-
 def consistency_ranges(old: int, new: int) -> list[Range]:
     """RFC 6962, 2.1.2: the ranges whose roots prove that a tree of `new` leaves begins with one of `old`."""
     if not 0 <= old <= new:
@@ -216,20 +199,8 @@ def _largest_power_below(count: int) -> int:
 
 
 def build_proof(ranges: Sequence[Range], tiles: Tiles) -> list[bytes]:
-    """The proof for `inclusion_ranges` or `consistency_ranges`; `tiles` holds what `tiles_of` named."""
+    """The proof for `consistency_ranges`; `tiles` holds what `tiles_of` named."""
     return [range_root(each, tiles) for each in ranges]
-
-
-def verify_inclusion(*, leaf: bytes, index: int, size: int, proof: Sequence[bytes], root: bytes) -> None:
-    """Raises ProofError unless `leaf` is at `index` of the tree of `size` leaves with this root."""
-    ranges = inclusion_ranges(index, size)
-    if len(ranges) != len(proof):
-        raise ProofError("the proof has the wrong length")
-    computed = leaf
-    for (start, _), digest in zip(ranges, proof, strict=True):
-        computed = node_hash(digest, computed) if start < index else node_hash(computed, digest)
-    if computed != root:
-        raise ProofError("the proof leads to another root")
 
 
 def verify_consistency(*, old: int, old_root: bytes, new: int, new_root: bytes, proof: Sequence[bytes]) -> None:

@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 
 from pii_vault.audit import note as notes
 from pii_vault.audit.errors import NothingToExport, NotWitnessedYet
-from pii_vault.audit.export import BUNDLE, Exported, Period, export_bundle
+from pii_vault.audit.export import BUNDLE, Exported, Period, Single, export_bundle
 from pii_vault.audit.log import AuditCommitter
 from pii_vault.core import primitives
 from tests.integration.pii_vault.audit.support import (
@@ -52,12 +53,13 @@ async def middle(pool: asyncpg.Pool, committer: AuditCommitter) -> datetime:
 @pytest.fixture
 def export(vault_database: Database, tmp_path: Path) -> Export:
     async def run(
-        since: datetime, until: datetime, *, tenant: str | None = None, witnessed_only: bool = False
+        since: datetime | int, until: datetime | None = None, *, tenant: str | None = None, witnessed_only: bool = False
     ) -> Exported:
+        asked = Period(since, until, tenant) if isinstance(since, datetime) and until else None
         with (tmp_path / "bundle").open("wb") as file:
             return await export_bundle(
                 vault_database.runtime_url,
-                Period(since, until, tenant),
+                asked or Single(since, tenant),  # type: ignore[arg-type]  # a number, where it is no moment
                 file,
                 log_key=LOG_KEY,
                 witness_key=WITNESS_KEY,
@@ -107,6 +109,24 @@ async def test_a_good_bundle_holds(export: Export, middle: datetime, tmp_path: P
     answer = read(tmp_path)
     assert (answer.returncode, answer.stderr) == (0, "")
     assert f"{exported.records} of {exported.records} records" in answer.stdout
+
+
+@pytest.mark.usefixtures("middle")
+@pytest.mark.parametrize("number", [0, 5, 12, 23])
+async def test_a_single_record_is_proved_to_be_in_the_log(export: Export, tmp_path: Path, number: int) -> None:
+    assert (await export(number)).records == 1
+    answer = read(tmp_path)
+    assert (answer.returncode, answer.stderr) == (0, "")
+    assert f"1 of 1 records, numbers {number} to {number}" in answer.stdout
+    head, record, _ = (tmp_path / "bundle").read_bytes().splitlines(keepends=True)
+    sign_again(tmp_path, [head, record.replace(b"order_processing", b"order_processinG")], seed=LOG_SEED, key=LOG_KEY)
+    assert read(tmp_path).returncode != 0
+
+
+@pytest.mark.usefixtures("middle")
+async def test_a_record_that_is_not_there_is_no_bundle(export: Export) -> None:
+    with pytest.raises(NothingToExport):
+        await export(24)
 
 
 async def test_other_tenants_records_are_withheld_and_the_bundle_holds(
@@ -162,6 +182,30 @@ async def test_what_was_changed_and_signed_by_the_logs_own_key_is_refused(
     answer = read(tmp_path)
     assert answer.returncode != 0
     assert "refused" in answer.stderr
+
+
+def _unwitnessed(head: dict[str, Any]) -> None:
+    head["checkpoint"] = None
+
+
+def _witnessed_before(head: dict[str, Any]) -> None:
+    """A true checkpoint, older than the records: nothing binds them to it."""
+    head["checkpoint"] = head["before"]
+
+
+@pytest.mark.parametrize("change", [_unwitnessed, _witnessed_before])
+async def test_records_that_no_witness_saw_are_refused(
+    export: Export, middle: datetime, tmp_path: Path, change: Callable[[dict[str, Any]], None]
+) -> None:
+    """Invented by whoever holds the log's key, with roots to match."""
+    first, *others = await _bundle(export, middle, tmp_path)
+    head = json.loads(first)
+    change(head)
+    head |= {"right": [], "count": 2}
+    record = others[0].replace(b"order_processing", b"order_processinG")
+    sign_again(tmp_path, [json.dumps(head).encode() + b"\n", record, record], seed=LOG_SEED, key=LOG_KEY)
+    answer = read(tmp_path)
+    assert (answer.returncode, answer.stderr) == (1, "refused: records are not witnessed\n")
 
 
 async def test_the_same_bundle_signed_again_by_the_log_holds(export: Export, middle: datetime, tmp_path: Path) -> None:

@@ -122,23 +122,7 @@ def test_all_small_consistency_proofs_hold_and_break() -> None:
                     proof.verify_consistency(old=old, old_root=roots[old], new=new, new_root=roots[new], proof=broken)
 
 
-def test_all_small_inclusion_proofs_hold_and_break() -> None:
-    leaves = make_leaves(20)
-    tiles = make_tiles(leaves)
-    for size in range(1, 21):
-        root = recursive_root(leaves[:size])
-        for index in range(size):
-            built = proof.build_proof(proof.inclusion_ranges(index, size), tiles)
-            proof.verify_inclusion(leaf=leaves[index], index=index, size=size, proof=built, root=root)
-            with pytest.raises(proof.ProofError):
-                proof.verify_inclusion(leaf=b"x" * 32, index=index, size=size, proof=built, root=root)
-            with pytest.raises(proof.ProofError):
-                proof.verify_inclusion(leaf=leaves[index], index=index, size=size, proof=[*built, root], root=root)
-
-
-def test_a_leaf_outside_the_tree_and_a_shrunk_tree_are_refused() -> None:
-    with pytest.raises(proof.ProofError):
-        proof.inclusion_ranges(3, 3)
+def test_a_shrunk_tree_is_refused() -> None:
     with pytest.raises(proof.ProofError):
         proof.consistency_ranges(4, 3)
 
