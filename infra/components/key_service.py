@@ -110,7 +110,8 @@ def _stateful_set(args: KeyServiceArgs, own: dict[str, str]) -> Manifest:
     return {
         "apiVersion": "apps/v1",
         "kind": "StatefulSet",
-        "metadata": metadata(NAME, KEYS, own),
+        # Sealed until people have opened it, and not ready until then: an apply that waited would end in a failure.
+        "metadata": metadata(NAME, KEYS, own, annotations={"pulumi.com/skipAwait": "true"}),
         "spec": {
             "serviceName": MEMBERS,
             "replicas": args.replicas,

@@ -34,8 +34,11 @@ class Vault(Component):
             self.add(volume, holds_data=True)
         both = workloads(args)
         self.add(command.account(VAULT, place.contour, both[1]))
-        for workload in both if args.keys.state == "ready" else ():
-            Workload(workload, place, after=after, parent=self)
+        for workload in both:
+            # Its keys are not there yet: then only the vault's Service, for the edge before it starts by its address.
+            ready = args.keys.state == "ready"
+            if ready or workload.ports:
+                Workload(replace(workload, pods=ready), place, after=after, parent=self)
         self.register_outputs({})
 
 

@@ -15,7 +15,10 @@ from infra.lib.pods import Container, Mount, Pod, Probe
 
 @dataclass(frozen=True, slots=True)
 class WorkloadArgs:
-    """`generation` and `config` are told to the pods, so that a rotation or a new setting starts them anew."""
+    """`generation` and `config` are told to the pods, so that a rotation or a new setting starts them anew.
+
+    Without `pods` there is nothing but the Service: its name and address stand before what serves it.
+    """
 
     name: str
     namespace: str
@@ -32,6 +35,7 @@ class WorkloadArgs:
     aliases: Mapping[str, str] = field(default_factory=dict)
     generation: int = 1
     config: str = ""
+    pods: bool = True
 
 
 class Workload(Component):
@@ -42,17 +46,18 @@ class Workload(Component):
     ) -> None:
         super().__init__("Workload", f"{args.namespace}/{args.name}", place, after=after, parent=parent)
         own = labels(args.name, contour=place.contour, data_class=args.data_class)
-        self._after.append(self.add(_account(args, own)))
+        if args.pods:
+            self._after.append(self.add(_account(args, own)))
         for manifest in manifests(args, own):
             self.add(manifest)
         self.register_outputs({})
 
 
 def manifests(args: WorkloadArgs, own: Mapping[str, str]) -> list[Manifest]:
-    found = [_deployment(args, own), _budget(args, own)]
+    found = [_deployment(args, own), _budget(args, own)] if args.pods else []
     if args.ports and args.service:
         found.append(_service(args, own))
-    if _scaled(args):
+    if args.pods and _scaled(args):
         found.append(_autoscaler(args, own))
     return found
 

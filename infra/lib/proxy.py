@@ -10,7 +10,7 @@ def text(
     *, hosts: Sequence[str], link_host: str, upstream: str, browser_port: int, service_port: int, health_port: int
 ) -> str:
     """An unknown host gets 421, an unknown server name nothing at all. Without `link_host` the link has no port."""
-    # By the pod's own resolver, once: the address of a Service stays. Without it the proxy ends and is started again.
+    # By the pod's own resolver, once: a Service stands before its pods and keeps its address. Without it: no start.
     resolved = "init-addr libc"
     trusted = f"ssl verify required ca-file {RUN}/authority/ca.crt verifyhost {upstream} sni str({upstream})"
     lines = f"""\

@@ -20,7 +20,9 @@ def _rolled_out(live: Mapping[str, Any]) -> bool:
     wanted = spec.get("replicas", 1)
     seen = status.get("observedGeneration", 0) >= live["metadata"].get("generation", 0)
     ready = status.get("availableReplicas", status.get("readyReplicas", 0)) >= wanted
-    return bool(seen and ready and status.get("updatedReplicas", 0) >= wanted)
+    # Whose pods a person replaces one by one is ready with older ones: nothing else would ever end the waiting.
+    by_hand = spec.get("updateStrategy", {}).get("type") == "OnDelete"
+    return bool(seen and ready and (by_hand or status.get("updatedReplicas", 0) >= wanted))
 
 
 def _finished(live: Mapping[str, Any]) -> bool:

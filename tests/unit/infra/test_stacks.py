@@ -9,10 +9,10 @@ import yaml
 
 import infra.entry
 from infra.errors import WrongCluster
-from infra.lib.names import Stack
+from infra.lib.names import VAULT, Stack
 from infra.values import ConfigValues
 from tests.support.stacks import content, settings
-from tests.unit.infra.conftest import rendered
+from tests.unit.infra.conftest import all_registered, rendered
 
 STACKS = Path(__file__).resolve().parents[3] / "stacks"
 NAMES: list[Stack] = ["platform", "private", "public"]
@@ -62,6 +62,32 @@ def test_a_vault_without_keys_is_not_started_yet() -> None:
     assert {name for kind, name in ready - empty if kind == "Deployment"} == {"vault", "vault-worker"}
     assert {kind for kind, _ in empty} >= {"StatefulSet", "Job", "Cluster"}  # what the keys are made with is there
     assert ("ServiceAccount", "command") in empty
+
+
+def test_a_first_apply_ends_before_anybody_has_made_the_keys() -> None:
+    """The key service is sealed until then, and the proxy starts only when its server's name has an address."""
+    own = settings("private", keys={"state": "empty"}, edge={"kind": "proxy", "addresses": ["203.0.113.10"]})
+    found = {(one["kind"], one["metadata"]["name"]): one for one in rendered(own)}
+    assert found["StatefulSet", "key-service"]["metadata"]["annotations"] == {"pulumi.com/skipAwait": "true"}
+    assert f"{VAULT}.{found['Service', 'vault']['metadata']['namespace']}.svc:" in str(found["ConfigMap", "edge"])
+    assert not {("ServiceAccount", "vault"), ("PodDisruptionBudget", "vault"), ("Service", "vault-worker")} & set(found)
+    assert not [kind for kind, name in found if kind == "HorizontalPodAutoscaler" and name == "vault"]
+
+
+def test_the_vaults_service_is_the_same_object_before_and_after() -> None:
+    """Of another component it would be made anew, and the old one's end would take it away again."""
+
+    def made(**changes: Any) -> list[Any]:
+        seen = {one.name: one for one in all_registered(settings("private", **changes))}
+        return [seen["service/vault/vault"].inputs, seen["vault/vault"].type]
+
+    assert made() == made(keys={"state": "empty"})
+    assert made()[1] == "larets:Workload"
+
+
+def test_what_rolls_out_by_itself_is_waited_for() -> None:
+    skipping = [one["metadata"]["name"] for one in rendered(settings("private")) if "skipAwait" in str(one)]
+    assert skipping == ["key-service"]
 
 
 async def test_a_secret_that_comes_later_is_no_reason_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
