@@ -1,7 +1,9 @@
 """After a restore: is the database older than the erasure journal, and bringing it up to it.
 
-Whatever the journal says was erased and the database does not know of makes the vault answer 503 `restore_pending`
-until it was replayed. A line whose erasure the database knows is one that was interrupted: it is carried on at once.
+A line is written only after the person's block was committed. So a line whose erasure the database does not know, or
+knows without its block, makes the vault answer 503 `restore_pending` until it was replayed. One whose person is blocked
+may be an erasure that was interrupted: nothing but what a blocked person's data are kept for is released, and it is
+carried on at once.
 """
 
 import asyncio
@@ -33,7 +35,11 @@ NEWEST = 256
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Lines that this database has not carried out: `unknown` ones mean a restore, `interrupted` ones do not."""
+    """Lines that this database has not carried out.
+
+    unknown      not even the block is there: a restore
+    interrupted  blocked, not shredded
+    """
 
     unknown: Sequence[Line]
     interrupted: Sequence[Line]
@@ -60,11 +66,11 @@ async def compare(pool: asyncpg.Pool, journal: ErasureJournal, *, newest: int | 
         if bytes.fromhex(lines[number - 1].mac) != mac:
             raise JournalBroken(f"line {number} of the erasure journal is not the one the database was told of")
     looked = lines if newest is None else lines[-newest:]
-    rows = await store.fetch(pool, sql.KNOWN_ERASURES, [line.erasure for line in looked])
-    known = {row["id"]: row["shredded"] for row in rows}
+    rows = await store.fetch(pool, sql.BLOCKED_ERASURES, [line.erasure for line in looked])
+    blocked = {row["id"]: row["shredded"] for row in rows}
     return Standing(
-        unknown=[line for line in looked if line.erasure not in known],
-        interrupted=[line for line in looked if known.get(line.erasure) is False],
+        unknown=[line for line in looked if line.erasure not in blocked],
+        interrupted=[line for line in looked if blocked.get(line.erasure) is False],
     )
 
 

@@ -193,8 +193,10 @@ SELECT (SELECT count(*) FROM pii_value WHERE subject = $1 AND tenant_key = $2 AN
 
 # --- the journal -------------------------------------------------------------------------------------
 
-# Of these erasures: which the database knows, and which it has carried out.
-KNOWN_ERASURES: Final = "SELECT id, shredded IS NOT NULL AS shredded FROM erasure WHERE id = ANY($1::text[])"
+# Of these erasures: whose person the database has blocked, and which it has carried out.
+BLOCKED_ERASURES: Final = """
+SELECT id, shredded IS NOT NULL AS shredded FROM erasure WHERE id = ANY($1::text[]) AND blocked IS NOT NULL
+"""
 NEWEST_LINE: Final = """
 SELECT journal_number, journal_mac FROM erasure WHERE journal_number IS NOT NULL ORDER BY journal_number DESC LIMIT 1
 """

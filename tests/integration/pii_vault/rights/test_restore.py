@@ -105,6 +105,22 @@ async def test_a_restored_backup_serves_nothing_until_the_journal_is_replayed(de
     assert await replay(desk.vault, desk.journal) == {"replayed": 0, "of_other_tenants": 0}
 
 
+async def test_a_backup_made_between_the_order_and_the_block_serves_nothing_either(desk: Desk) -> None:
+    person = await desk.take(phone=PHONE)
+    erasure = await desk.eraser.request(desk.officer, person.bits, reason="subject_request", request_id="r")
+    gate = RestoreGate(desk.vault, desk.journal)
+    assert await gate.look(whole=True)  # ordered and not begun: no line yet
+    with restored(desk.database):
+        await desk.eraser.advance(erasure)
+    desk.vault.deks.clear()
+    assert await seen(desk.vault, person) == {(PHONE, None)}  # what the backup would give away
+    assert not await gate.look()
+    assert await status(gate) == (503, "restore_pending")
+    assert await replay(desk.vault, desk.journal) == {"replayed": 1, "of_other_tenants": 0}
+    assert await gate.look()
+    assert await seen(desk.vault, person) == {(None, "erased")}
+
+
 async def test_a_backup_put_under_a_running_vault_is_found_and_replayed_by_itself_where_that_is_wished(
     desk: Desk,
 ) -> None:
