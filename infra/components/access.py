@@ -1,6 +1,7 @@
 """Rights of people at the API server. Nobody reads a Secret, opens a shell, or takes another's rights.
 
-Operators see and restart workloads; officers see what is in force. The deployment itself runs under the account whose
+Operators see workloads and restart them by deleting pods: who may change a workload sets its command to one that prints
+its secrets, and reads the log. Officers see what is in force. The deployment itself runs under the account whose
 kubeconfig the settings name, and that is nobody's daily account.
 """
 
@@ -24,12 +25,7 @@ _RULES: Final[dict[str, list[dict[str, Any]]]] = {
             "verbs": _SEE,
         },
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["delete"]},
-        {
-            "apiGroups": ["apps"],
-            "resources": ["deployments", "statefulsets", "replicasets"],
-            "verbs": [*_SEE],
-        },
-        {"apiGroups": ["apps"], "resources": ["deployments"], "verbs": ["patch"]},
+        {"apiGroups": ["apps"], "resources": ["deployments", "statefulsets", "replicasets"], "verbs": _SEE},
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": _SEE},
         {"apiGroups": ["policy"], "resources": ["poddisruptionbudgets"], "verbs": _SEE},
         {"apiGroups": ["autoscaling"], "resources": ["horizontalpodautoscalers"], "verbs": _SEE},

@@ -36,6 +36,12 @@ def _address(text: str) -> str:
         raise ValueError("allowed: an IP address such as 203.0.113.10") from None
 
 
+def _group(text: str) -> str:
+    if not text.strip() or text.startswith("system:"):
+        raise ValueError("allowed: a group of people that your authenticator names; `system:` is the cluster's own")
+    return text
+
+
 def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
     def check(text: str) -> str:
         if not pattern.fullmatch(text):
@@ -48,6 +54,7 @@ def _matching(pattern: re.Pattern[str], allowed: str) -> AfterValidator:
 
 Host = Annotated[str, AfterValidator(_host)]
 Network = Annotated[str, AfterValidator(_network)]
+Group = Annotated[str, AfterValidator(_group)]
 Address = Annotated[str, AfterValidator(_address)]
 Size = Annotated[str, _matching(_SIZE, "a size such as 512Mi or 50Gi")]
 Cpu = Annotated[str, _matching(_CPU, "processor time such as 250m or 2")]
@@ -276,5 +283,5 @@ class Sizes(Part):
 class Access(Part):
     """Groups of people at the API server, as its authenticator names them; empty: nobody is bound."""
 
-    operators: tuple[str, ...] = ()
-    officers: tuple[str, ...] = ()
+    operators: tuple[Group, ...] = ()
+    officers: tuple[Group, ...] = ()

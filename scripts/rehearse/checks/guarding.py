@@ -8,6 +8,8 @@ from scripts.env.kube import Cluster
 from scripts.env.place import SIDES, Side
 from scripts.rehearse.stage import OFFICERS, OPERATORS, CheckFailed, Stage
 
+FORBIDDEN: Final = 403
+MERGE: Final = "application/strategic-merge-patch+json"
 IMAGE: Final = "registry.rehearsal.internal/larets/vault@sha256:" + "a" * 64
 LABELS: Final = {"data-class": "personal", "contour": "private"}
 LEGAL: Final[dict[str, Any]] = {
@@ -89,7 +91,11 @@ WHO: Final = {"operator": [OPERATORS], "officer": [OFFICERS], "stranger": ["some
 TABLE: Final[dict[tuple[str, str, str, str], frozenset[str]]] = {
     ("list", "", "pods", "vault"): frozenset({"operator", "officer"}),
     ("delete", "", "pods", "vault"): frozenset({"operator"}),
-    ("patch", "apps", "deployments", "vault"): frozenset({"operator"}),
+    ("create", "", "pods", "vault"): frozenset(),
+    ("patch", "", "pods", "vault"): frozenset(),
+    ("patch", "", "pods/ephemeralcontainers", "vault"): frozenset(),
+    ("patch", "apps", "deployments", "vault"): frozenset(),
+    ("patch", "apps", "deployments/scale", "vault"): frozenset(),
     ("delete", "apps", "deployments", "vault"): frozenset(),
     ("patch", "apps", "statefulsets", "data"): frozenset(),
     ("get", "networking.k8s.io", "networkpolicies", "data"): frozenset({"operator", "officer"}),
@@ -144,14 +150,25 @@ def _may(cluster: Cluster, groups: list[str], what: tuple[str, str, str, str]) -
 
 
 def _really(cluster: Cluster, namespace: str) -> None:
-    """As the operator: pods are listed, secrets are not."""
+    """As the operator: pods are listed and restarted; secrets are not read, by whatever way."""
     as_operator = {"Impersonate-User": "rehearsed", "Impersonate-Group": OPERATORS}
-    cluster.request("GET", f"/api/v1/namespaces/{namespace}/pods", headers=as_operator)
-    try:
-        cluster.request("GET", f"/api/v1/namespaces/{namespace}/secrets", headers=as_operator)
-    except ClusterRefused:
-        return
-    raise CheckFailed("an operator listed the secrets")
+    pods = f"/api/v1/namespaces/{namespace}/pods"
+    listed = cluster.request("GET", pods, headers=as_operator)["items"]
+    name = listed[0]["metadata"]["name"]
+    cluster.request("DELETE", f"{pods}/{name}", query={"dryRun": "All"}, headers=as_operator)
+    workload = f"/apis/apps/v1/namespaces/{namespace}/deployments/{namespace}"
+    printing = {"containers": [{"name": namespace, "command": ["cat", "/run/larets"]}]}
+    for method, path, body in (
+        ("GET", f"/api/v1/namespaces/{namespace}/secrets", None),
+        ("PATCH", f"{workload}?dryRun=All", {"spec": {"template": {"spec": printing}}}),
+    ):
+        try:
+            cluster.request(method, path, body=body, content=MERGE, headers=as_operator)
+        except ClusterRefused as refusal:
+            if refusal.status != FORBIDDEN:
+                raise
+            continue
+        raise CheckFailed(f"an operator may {method} {path}")
 
 
 def wrong_cluster(stage: Stage) -> None:

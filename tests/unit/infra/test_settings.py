@@ -52,6 +52,8 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"secrets__kind": "external-secrets"}, None, "secrets.store: External Secrets needs"),
         ({"sizes__web": {"replicas": 9}}, None, "sizes.web.max_replicas: allowed: 9"),
         ({"sizes__web": {"max_replicas": 60, "replicas": 2}}, None, "sizes: more pods, cpu than the namespace's quota"),
+        ({"access": {"operators": ["system:authenticated"]}}, None, "access.operators.0: allowed: a group of people"),
+        ({"access": {"officers": [" "]}}, None, "access.officers.0: allowed: a group of people"),
         ({"proteckt_data": True}, None, "proteckt_data: is not a setting"),
         ({"database__kindd": "x"}, None, "database.kindd: is not a setting"),
         ({"state__sealed_by": SEALED_BY | {"url": "http://keys.example.ru"}}, None, "sealed_by.url: allowed: https://"),
