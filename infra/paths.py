@@ -3,14 +3,14 @@
 Everything that is not here is refused: each namespace denies by default, both ways.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from infra.contract import Facts
 from infra.lib import names
 from infra.lib.labels import selector
-from infra.lib.names import APP, DATA, EDGE, KEYS, VAULT
+from infra.lib.names import APP, DATA, EDGE, KEYS, VAULT, Contour
 from infra.lib.settings import StackSettings
 
 INTERNET: Final = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
@@ -87,6 +87,28 @@ def paths(settings: StackSettings, peer: Facts | None) -> tuple[Path, ...]:
         if end.namespace in inside
     ]
     return (*found, *dns)
+
+
+def ways(found: Iterable[Path], contour: Contour) -> frozenset[str]:
+    """What policies of a contour's own namespaces may open, as the rule `only_intended_paths` reads them."""
+    inside = names.NAMESPACES[contour]
+    return frozenset(
+        f"{_spelt(own)} {word} {end}: {protocol} {port}"
+        for path in found
+        for own, word, other in ((path.target, "from", path.source), (path.source, "to", path.target))
+        if isinstance(own, Pods) and own.namespace in inside
+        for end in ([_spelt(other)] if isinstance(other, Pods) else map(_excepting, other.networks))
+        for protocol in path.protocols
+        for port in path.ports
+    )
+
+
+def _spelt(end: Pods) -> str:
+    return f"{end.namespace}/{','.join(f'{key}={value}' for key, value in sorted(end.labels)) or '*'}"
+
+
+def _excepting(network: str) -> str:
+    return f"{network} except {', '.join(METADATA[network])}" if network in METADATA else network
 
 
 def _edge(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:

@@ -38,9 +38,14 @@ def _without_secret(manifest: dict[str, Any]) -> dict[str, Any]:
     return bare | {"metadata": bare["metadata"] | {"annotations": annotations}}
 
 
-def render_all(settings: StackSettings) -> list[dict[str, Any]]:
+def all_registrations(settings: StackSettings) -> list[Registered]:
     """Everything of a contour, in the order of deployment."""
-    return [manifest for stack in stacks_of(settings.contour) for manifest in render(stack, settings)]
+    return [one for stack in stacks_of(settings.contour) for one in registrations(stack, settings)]
+
+
+def render_all(settings: StackSettings) -> list[dict[str, Any]]:
+    """The objects of a contour, in the order of deployment."""
+    return manifests_of(all_registrations(settings))
 
 
 def write(manifests: Iterable[dict[str, Any]], folder: Path) -> list[Path]:

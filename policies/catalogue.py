@@ -80,8 +80,9 @@ def _case(path: Path) -> Case:
     name, _, outcome = path.stem.rpartition(".")
     content = yaml.load(path.read_text("utf-8"), _Loader)  # noqa: S506  the safe loader and one tag
     facts = content.get("facts", {})
-    if "registries" in facts:
-        facts["registries"] = tuple(facts["registries"])
+    for part, made in (("registries", tuple), ("ways", frozenset)):
+        if part in facts:
+            facts[part] = made(facts[part])
     return Case(name, tuple(_resources(content["resources"])), Facts(**facts), Outcome(outcome))
 
 

@@ -3,10 +3,12 @@
 import ipaddress
 import re
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+# Bits of a network; one with fewer is no peer but the internet. The rule `only_intended_paths` draws the same line.
+WIDEST: Final = 8
 _HOST = re.compile(r"(?=.{4,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)+")
 _SIZE = re.compile(r"[1-9][0-9]{0,4}(Mi|Gi|Ti)")
 _PLACE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -24,7 +26,7 @@ def _network(text: str) -> str:
         network = ipaddress.ip_network(text)
     except ValueError:
         raise ValueError("allowed: a network such as 203.0.113.10/32") from None
-    if network.prefixlen == 0:
+    if network.prefixlen < WIDEST:
         raise ValueError("the whole internet is not a peer; allowed: a network such as 203.0.113.10/32")
     return str(network)
 

@@ -62,6 +62,7 @@ class Facts:
     """What a rule may know besides the resources.
 
     `whole`: they are all of a contour, so what is absent is missing. `keeps_data`: a rehearsal alone may lose its data.
+    `ways`: every path that network policies may open, as `namespace/label=value from|to other end: protocol port`.
     """
 
     contour: str = "private"
@@ -69,6 +70,7 @@ class Facts:
     whole: bool = True
     from_engine: bool = False
     keeps_data: bool = True
+    ways: frozenset[str] | None = None
 
 
 def get(value: Any, *path: str | int) -> Any:

@@ -1,4 +1,4 @@
-"""No setuid, no privileged container."""
+"""No setuid, no privileged container, no more of /proc than a container is given."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,3 +14,5 @@ def check(resources: Sequence[Resource], facts: Facts) -> Iterator[Breach]:
             yield from must(resource, gains, gains is False, f"container {name}: allowPrivilegeEscalation is not false")
             rules = get(own, "privileged")
             yield from must(resource, rules, not rules, f"container {name}: it is privileged")
+            proc = get(own, "procMount")
+            yield from must(resource, proc, proc in (None, "Default"), f"container {name}: /proc is not masked")

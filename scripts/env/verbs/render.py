@@ -1,15 +1,17 @@
-"""`larets env render`: the manifests as files, one per object. No cluster, no engine, no secret."""
+"""`larets env render`: the manifests as files, one per object. No cluster, no engine, no secret; the rules first."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.lib.settings import StackSettings, load_settings, settings_of
-from infra.render import render_all, write
+from infra.render import all_registrations, manifests_of, write
 from scripts.env.command import AsJson, Name, Which, told
-from scripts.env.errors import EnvProblem
+from scripts.env.errors import Blocked, EnvProblem
 from scripts.env.example import example
+from scripts.env.findings import rendered_findings
 from scripts.env.place import chosen, contour_of, environments
 from scripts.voice import emit, result, say
 
@@ -25,13 +27,19 @@ def render(
     settings: Annotated[Path | None, typer.Option("--settings", help="a settings file, instead of --env")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Manifests for GitOps. A Secret is a placeholder that names its keys and holds none."""
+    """Manifests for GitOps, unless a rule is against them. A Secret is a placeholder that names its keys."""
     read = load_settings(settings) if settings else _settings(env, contour)
     if read.contour != contour:
         raise EnvProblem(f"these settings are of the {read.contour} contour", hint=f"--contour {read.contour}")
-    written = write(render_all(read), out)
+    registered = all_registrations(read)
+    findings = rendered_findings(registered, read)
+    for one in findings:
+        say(f"  {one.rule}: {one.object}: {one.reason}")
+    if any(one.blocks for one in findings):
+        raise Blocked("the rules refuse these manifests; nothing was written", hint="correct what they name")
+    written = write(manifests_of(registered), out)
     if as_json:
-        emit({"contour": contour, "files": sorted(str(path) for path in written)})
+        emit({"contour": contour, "files": sorted(map(str, written)), "findings": [asdict(one) for one in findings]})
     else:
         result(f"{len(written)} manifests in {out}")
 

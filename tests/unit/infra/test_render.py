@@ -21,6 +21,7 @@ from infra.render import REQUIRED, registrations, render, render_all, write
 from infra.values import GivenValues
 from policies.judge import judge
 from policies.rules.model import Facts, Resource
+from scripts.env.findings import rendered_findings
 from tests.support.stacks import settings
 from tests.unit.infra.conftest import Opened, all_registered, rendered
 
@@ -70,17 +71,18 @@ def test_an_invalid_manifest_would_be_seen(validate: Any) -> None:
 @every
 def test_every_rule_holds(contour: Contour, variant: dict[str, Any], opened: Opened) -> None:
     own = opened(contour, **variant)
-    resources = [
-        Resource(one.manifest, sealed=_sealed(one), provider=one.provider, protect=one.protect)
-        for one in all_registered(own)
-        if one.manifest is not None
-    ]
-    found = judge(resources, Facts(contour, own.images.registries, from_engine=True, keeps_data=own.protect_data))
-    assert [one.as_json() for one in found] == []
+    assert rendered_findings(all_registered(own), own) == []
 
 
-def _sealed(one: Registered) -> frozenset[str]:
-    return frozenset() if one.type == "kubernetes:core/v1:Secret" else one.secret
+@both
+@pytest.mark.parametrize(("part", "end"), [("ingress", "from"), ("egress", "to")])
+def test_a_path_that_nobody_meant_would_be_seen(contour: Contour, part: str, end: str, opened: Opened) -> None:
+    own = opened(contour, stage="rehearsal")
+    found = all_registered(own)
+    policy = next(one for one in found if one.name == "networkpolicy/data/allow-postgres").inputs["spec"]
+    peer = policy["ingress"][0]["from"]
+    policy[part].append({end: peer, "ports": [{"protocol": "TCP", "port": 22}]})
+    assert {(one.rule, one.blocks) for one in rendered_findings(found, own)} == {("only_intended_paths", True)}
 
 
 @both

@@ -41,6 +41,7 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"cluster__context": None}, None, "cluster.context: must be given"),
         ({"cluster__api_server": None}, None, "cluster.api_server: CloudNativePG's pods call the API server"),
         ({"cluster__egress_addresses": ["0.0.0.0/0"]}, None, "the whole internet is not a peer"),
+        ({"cluster__egress_addresses": ["128.0.0.0/1"]}, None, "the whole internet is not a peer"),
         ({"database__kind": "statefulset"}, None, "database.kind: is for rehearsals only; allowed in production"),
         ({"keys__kind": "local-keyring"}, None, "keys.kind: a keyring file is not a key service"),
         ({"cluster__pod_networks": None}, None, "cluster.pod_networks: must be given"),
