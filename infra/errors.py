@@ -70,3 +70,10 @@ class VendorMissing(DeployProblem):
     """The cloud vendor's Terraform provider is not here. Follow docs/clouds.md, then plan again."""
 
     code = "vendor_missing"
+
+
+class RenderedForAnother(DeployProblem):
+    """The folder holds the manifests of another contour or environment. Give each a folder of its own."""
+
+    code = "rendered_for_another"
+    exit_code = 2

@@ -101,7 +101,7 @@ def check(as_json: Annotated[bool, typer.Option("--json", help="the verdict for 
     program = _installed()
     with tempfile.TemporaryDirectory() as folder:
         for name, settings in variants():
-            write(render_all(settings), Path(folder) / name)
+            write(render_all(settings), Path(folder) / name, of=name)
         report = _report(program, Path(folder))
     verdict = judged(report, yaml.safe_load(EXCEPTIONS.read_text("utf-8")))
     if as_json:

@@ -37,11 +37,16 @@ def render(
         say(f"  {one.rule}: {one.object}: {one.reason}")
     if any(one.blocks for one in findings):
         raise Blocked("the rules refuse these manifests; nothing was written", hint="correct what they name")
-    written = write(manifests_of(registered), out)
+    written = write(manifests_of(registered), out, of=f"{read.environment}/{contour}")
+    for path in written.removed:
+        say(f"  removed, of an earlier rendering: {path}")
+    for path in written.left:
+        say(f"  left alone, not written by this command: {path}")
     if as_json:
-        emit({"contour": contour, "files": sorted(map(str, written)), "findings": [asdict(one) for one in findings]})
+        told = {name: sorted(map(str, paths)) for name, paths in asdict(written).items()}
+        emit({"contour": contour, **told, "findings": [asdict(one) for one in findings]})
     else:
-        result(f"{len(written)} manifests in {out}")
+        result(f"{len(written.files)} manifests in {out}")
 
 
 def _settings(env: str, contour: Which) -> StackSettings:

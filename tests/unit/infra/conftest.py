@@ -12,10 +12,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from infra import pki
 from infra.contract import facts_of, sign
-from infra.lib.names import stacks_of
 from infra.lib.settings import StackSettings
 from infra.registered import Registered
-from infra.render import manifests_of, registrations
+from infra.render import all_registrations, manifests_of
 from tests.support.stacks import AUDIT_KEY, settings
 
 _RUNS: dict[str, list[Registered]] = {}
@@ -25,7 +24,7 @@ def all_registered(own: StackSettings) -> list[Registered]:
     """Everything of a contour. A program is run once per settings: what comes out depends on nothing else."""
     key = repr(own)
     if key not in _RUNS:
-        _RUNS[key] = [one for stack in stacks_of(own.contour) for one in registrations(stack, own)]
+        _RUNS[key] = all_registrations(own)
     return copy.deepcopy(_RUNS[key])
 
 

@@ -1,6 +1,7 @@
 """Whole contours as manifests: valid, within the rules, and without a secret anywhere."""
 
 import base64
+import hashlib
 import json
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -13,11 +14,11 @@ import pytest
 import yaml
 
 from infra import material
-from infra.errors import ContractChanged, SettingsInvalid
+from infra.errors import ContractChanged, RenderedForAnother, SettingsInvalid
 from infra.lib.names import Contour, Stack
 from infra.lib.settings import StackSettings
 from infra.registered import Registered
-from infra.render import REQUIRED, registrations, render, render_all, write
+from infra.render import LIST, REQUIRED, registrations, render, render_all, write
 from infra.values import GivenValues
 from policies.judge import judge
 from policies.rules.model import Facts, Resource
@@ -208,10 +209,56 @@ def test_a_changed_contract_stops_the_program_before_anything_is_registered(open
 
 def test_files_are_written_by_namespace_and_kind(tmp_path: Path) -> None:
     manifests = render("platform", settings("public"))
-    written = write(manifests, tmp_path)
-    assert len(set(written)) == len(manifests)
+    written = write(manifests, tmp_path, of="shop/public")
+    assert len(set(written.files)) == len(manifests)
     assert yaml.safe_load((tmp_path / "app" / "networkpolicy-default-deny.yaml").read_text())["kind"] == "NetworkPolicy"
     assert (tmp_path / "cluster" / "namespace-edge.yaml").exists()
+    assert (written.removed, written.left) == ((), ())
+
+
+def _job(digit: str) -> dict[str, Any]:
+    return {"kind": "Job", "metadata": {"namespace": "vault", "name": f"migrate-{digit}"}}
+
+
+def test_what_an_earlier_rendering_alone_wrote_is_removed(tmp_path: Path) -> None:
+    """Two images into one folder: the first one's migration would be run again."""
+    write([_job("a")], tmp_path, of="shop/private")
+    (tmp_path / "vault" / "job-own.yaml").write_text("somebody's own")
+    written = write([_job("b")], tmp_path, of="shop/private")
+    assert [path.name for path in written.removed] == ["job-migrate-a.yaml"]
+    assert [path.name for path in written.left] == ["job-own.yaml"]
+    assert {path.name for path in tmp_path.glob("*/*.yaml")} == {"job-migrate-b.yaml", "job-own.yaml"}
+    assert write([], tmp_path, of="shop/private").left == (tmp_path / "vault" / "job-own.yaml",)
+
+
+def test_what_somebody_changed_since_is_left(tmp_path: Path) -> None:
+    write([_job("a")], tmp_path, of="shop/private")
+    (tmp_path / "vault" / "job-migrate-a.yaml").write_text("mine now")
+    written = write([_job("b")], tmp_path, of="shop/private")
+    assert (written.removed, [path.name for path in written.left]) == ((), ["job-migrate-a.yaml"])
+
+
+def test_a_list_that_leads_out_of_the_folder_removes_nothing_there(tmp_path: Path) -> None:
+    outside, linked, folder = tmp_path / "outside.yaml", tmp_path / "linked", tmp_path / "out"
+    linked.mkdir()
+    write([_job("a")], folder, of="shop/private")
+    (folder / "vault" / "job-migrate-a.yaml").rename(linked / "job-migrate-a.yaml")
+    (folder / "vault").rmdir()
+    (folder / "vault").symlink_to(linked)
+    outside.write_text("x")
+    digest = hashlib.sha256(b"x").hexdigest()
+    with (folder / LIST).open("a") as listed:
+        listed.write(f"{digest}  ../outside.yaml\n{digest}  {outside}\nno line\n")
+    assert write([], folder, of="shop/private").removed == ()
+    assert outside.exists()
+    assert (linked / "job-migrate-a.yaml").exists()
+
+
+def test_a_folder_of_another_contour_is_refused(tmp_path: Path) -> None:
+    write([_job("a")], tmp_path, of="shop/private")
+    with pytest.raises(RenderedForAnother):
+        write([_job("b")], tmp_path, of="shop/public")
+    assert [path.name for path in tmp_path.glob("*/*.yaml")] == ["job-migrate-a.yaml"]
 
 
 def test_material_and_programs_name_the_same_values() -> None:
