@@ -1,7 +1,9 @@
 """Erasing a person: what goes, what stays, what every step leaves behind."""
 
 from collections.abc import Callable
+from uuid import UUID
 
+import asyncpg
 import pytest
 
 from pii_vault.access.principal import Principal
@@ -12,10 +14,11 @@ from pii_vault.rights import erase as erase_module
 from pii_vault.rights.caches import Obedience
 from pii_vault.rights.documents import list_documents, read_document
 from pii_vault.rights.erase import Eraser
-from pii_vault.rights.erasure import STEPS, Erasure, erasures_of, find_erasure, plan_erasure
+from pii_vault.rights.erasure import STEPS, Erasure, Plan, erasures_of, find_erasure, plan_erasure
 from pii_vault.rights.errors import ErasureUnderWay, JournalUnavailable, NothingToErase, SubjectErased
-from pii_vault.rights.journal import ErasureJournal
+from pii_vault.rights.journal import ErasureJournal, Line
 from pii_vault.rights.prove import prove
+from pii_vault.rights.shred import shred
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.rights.conftest import NAME, PHONE, Desk, Kept
 from tests.support.postgres import Database
@@ -185,6 +188,49 @@ async def test_an_interruption_after_any_step_leaves_it_to_whoever_comes_next(de
         met.append(erasure.step)
     assert tuple(met) == STEPS
     assert len(desk.journal.lines()) == 1
+
+
+async def test_what_stops_one_persons_erasure_stops_nobody_elses(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    stuck, other = await desk.take(phone=PHONE), await desk.take(phone=PHONE)
+    for person in (stuck, other):
+        await order(desk, person)
+
+    async def shred_slowly(vault: Vault, acquired: asyncpg.Connection, erasure: Erasure, line: Line) -> object:
+        if erasure.subject == stuck.bits:
+            raise asyncpg.QueryCanceledError(f"a row of {PHONE}")
+        return await shred(vault, acquired, erasure, line)
+
+    monkeypatch.setattr(erase_module, "shred", shred_slowly)
+    assert await desk.eraser.advance_all() == 2
+    assert await errors(desk.vault, stuck) == {"blocked"}
+    assert await errors(desk.vault, other) == {"erased"}
+    assert "waits: QueryCanceledError" in caplog.text
+    assert PHONE not in caplog.text
+    monkeypatch.undo()
+    await desk.eraser.advance_all()
+    assert await errors(desk.vault, stuck) == {"erased"}
+
+
+async def test_one_order_that_is_due_and_fails_stops_no_other(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    persons = [await desk.take(group="statutory", name=NAME) for _ in range(2)]
+    for person in persons:
+        await desk.take(person.text, phone=PHONE)
+        await desk.eraser.advance(await order(desk, person))
+    rows(desk.database, "UPDATE pii_value SET created = created - interval '7 years'")
+    rows(desk.database, "UPDATE erasure SET kept_until = now()")
+
+    async def plan_one(vault: Vault, tenant: str, subject: bytes) -> Plan:
+        if subject == persons[0].bits:
+            raise TimeoutError
+        return await plan_erasure(vault, tenant, subject)
+
+    monkeypatch.setattr(erase_module, "plan_erasure", plan_one)
+    assert await desk.eraser.request_due() == 2
+    assert rows(desk.database, "SELECT subject FROM erasure WHERE reason = 'retention_term_over'") == [
+        (UUID(bytes=persons[1].bits),)
+    ]
 
 
 @pytest.mark.parametrize("where", ["before_journal", "after_journal"])
