@@ -60,6 +60,7 @@ Group = Annotated[str, AfterValidator(_group)]
 Address = Annotated[str, AfterValidator(_address)]
 Size = Annotated[str, _matching(_SIZE, "a size such as 512Mi or 50Gi")]
 Cpu = Annotated[str, _matching(_CPU, "processor time such as 250m or 2")]
+Folder = Annotated[str, _matching(re.compile(r"(\w[\w.-]*/)+"), "a folder of the bucket such as larets-vault/")]
 ObjectName = Annotated[str, _matching(re.compile(r"[a-z]([a-z0-9.-]{0,251}[a-z0-9])?"), "a Kubernetes name")]
 Uid = Annotated[
     str,
@@ -212,7 +213,9 @@ class Files(Part):
     port: Port = 443
     region: str = "ru-1"
     bucket: str = ""
-    prefix: str = ""
+    prefix: Annotated[str, _matching(re.compile(r"([\w.-]+/)+"), "a folder of the bucket such as larets-vault/")] = (
+        "larets-vault/"
+    )
 
 
 class Certificates(Part):

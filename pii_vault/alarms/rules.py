@@ -59,10 +59,10 @@ def activity_of(verb: str, decision: str, counts: Mapping[str, Mapping[str, int]
     """What one audit record adds. `counts` is outcome → class → how many."""
     if decision in OVER_BUDGET:
         return Activity(over_budget=1)
-    if verb == "relay":
-        return Activity(refused=int(decision in RELAY_REFUSED))
+    if verb == "tokenise":
+        return _stored(decision, counts)
     if verb not in LOOKS:
-        return Activity()
+        return Activity(refused=int(verb == "relay" and decision in RELAY_REFUSED))
     if decision not in {"allow", "mask"}:
         return Activity(refused=1)
     denied = sum(counts.get("denied", {}).values())
@@ -71,6 +71,13 @@ def activity_of(verb: str, decision: str, counts: Mapping[str, Mapping[str, int]
         return Activity(searches=1, misses=int(not found), refused=denied)
     shown = sum(counts.get("value", {}).values()) if verb in SHOWN else 0
     return Activity(persons=min(persons, shown), refused=int(denied > 0))
+
+
+def _stored(decision: str, counts: Mapping[str, Mapping[str, int]]) -> Activity:
+    """Values that were to be found with whoever has them are searches, each one (ADR 0011)."""
+    searched, found = (sum(counts.get(outcome, {}).values()) for outcome in ("searched", "found"))
+    refused = decision not in {"allow", "deny"} or bool(counts.get("denied"))
+    return Activity(searches=searched, misses=max(0, searched - found), refused=int(refused))
 
 
 def judge_principal(

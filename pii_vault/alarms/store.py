@@ -15,10 +15,13 @@ MOST_SHOWN: Final = 200
 
 _ALONE: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('larets alarms', 0))"
 _STATE: Final = "SELECT a.next_idx, h.size FROM alarm_state AS a CROSS JOIN audit_head AS h"
+# Storing values is no look at anybody, but what staff find by storing it again is a search, and a refusal is one.
 _ROWS: Final = """
 SELECT tenant, principal_kind, principal, verb, decision, date_trunc('hour', at) AS hour, counts::text AS counts,
        cardinality(subjects) AS persons
-FROM audit_detail WHERE idx >= $1 AND idx < $2 AND verb <> 'tokenise'
+FROM audit_detail WHERE idx >= $1 AND idx < $2
+  AND (verb <> 'tokenise' OR decision NOT IN ('allow', 'deny') OR counts ? 'denied'
+       OR counts ? 'searched' AND principal_kind = 'staff')
 """
 _MOVE: Final = "UPDATE alarm_state SET next_idx = $1, looked = now()"
 _ADD: Final = """

@@ -1,13 +1,17 @@
 """Which store of files, by the settings."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
+from pydantic import Field
 from pydantic_settings import BaseSettings
 
 from pii_vault.files.local import LocalFileStore
 from pii_vault.files.port import FileStore
 from pii_vault.files.s3 import S3FileStore
+
+# A whole folder of the bucket: what lies in it and is in no row of this vault is swept away.
+PREFIX: Final = r"^(\w[\w.-]*/)+$"
 
 
 class FileSettings(BaseSettings):
@@ -18,7 +22,7 @@ class FileSettings(BaseSettings):
     files_s3_endpoint: str = ""
     files_s3_region: str = "ru-1"
     files_s3_bucket: str = ""
-    files_s3_prefix: str = ""
+    files_s3_prefix: Annotated[str, Field(pattern=PREFIX)] = "larets-vault/"
     files_s3_access_key_file: Path | None = None
     files_s3_secret_key_file: Path | None = None
 

@@ -4,17 +4,16 @@ import asyncio
 import contextlib
 import functools
 import os
-import re
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import IO, Final, TypeVar
 
 from pii_vault.files.errors import FileMissing, FileStoreUnavailable
+from pii_vault.files.port import NAME
 
 T = TypeVar("T")
 PIECE_BYTES: Final = 1 << 20
-_NAME: Final = re.compile(r"[0-9a-f]{32}")
 _PART: Final = ".part"
 
 
@@ -79,7 +78,7 @@ class LocalFileStore:
 
     def _path(self, name: str) -> Path:
         """Raises ValueError for what is no name: a path never comes from outside."""
-        if _NAME.fullmatch(name) is None:
+        if NAME.fullmatch(name) is None:
             raise ValueError("not a name of a file")
         return self._folder / name[:2] / name
 
@@ -89,10 +88,10 @@ class LocalFileStore:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime >= before:
                     continue
-                if path.suffix == _PART:
-                    path.unlink()
-                elif _NAME.fullmatch(path.name):
+                if NAME.fullmatch(path.name):
                     yield path.name
+                elif path.suffix == _PART and NAME.fullmatch(path.stem):
+                    path.unlink()
 
 
 def _create(part: Path) -> IO[bytes]:

@@ -1,8 +1,11 @@
 """The store of files: sealed bytes under random names. Every implementation passes one contract suite."""
 
+import re
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Protocol
+from typing import Final, Protocol
+
+NAME: Final = re.compile(r"[0-9a-f]{32}")
 
 
 class FileStore(Protocol):
@@ -27,7 +30,10 @@ class FileStore(Protocol):
         """Also when there is no such file."""
 
     def names(self, *, before: datetime) -> AsyncIterator[str]:
-        """Names of files last written before this time, for the sweep of what no row knows."""
+        """Names of files last written before this time, for the sweep of what no row knows.
+
+        What bears no such name is somebody else's, wherever it lies, and is not among them.
+        """
 
     async def close(self) -> None:
         """Give connections back."""

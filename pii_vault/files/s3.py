@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from pii_vault.files.errors import FileMissing, FileStoreUnavailable
+from pii_vault.files.port import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,10 @@ CALL_SECONDS: Final = 30.0
 
 
 class S3FileStore:
-    """One bucket, one prefix. The bucket, its versioning (off: an erased file must go) and its rights are the
-    administrator's; docs/guide-files.md names them.
+    """One bucket, one prefix, which ends in `/` and is this vault's alone.
+
+    The bucket, its versioning (off: an erased file must go) and its rights are the administrator's;
+    docs/guide-files.md names them.
     """
 
     def __init__(self, client: Any, *, bucket: str, prefix: str, stack: AsyncExitStack) -> None:
@@ -106,8 +109,9 @@ class S3FileStore:
         while True:
             page = await _call(self._client.list_objects_v2(Bucket=self._bucket, Prefix=self._prefix, **following))
             for entry in page.get("Contents", ()):
-                if entry["LastModified"] < before:
-                    yield entry["Key"].removeprefix(self._prefix)
+                name = entry["Key"].removeprefix(self._prefix)
+                if entry["LastModified"] < before and NAME.fullmatch(name):
+                    yield name
             if not page.get("IsTruncated"):
                 return
             following = {"ContinuationToken": page["NextContinuationToken"]}

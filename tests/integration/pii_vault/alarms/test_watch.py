@@ -14,7 +14,9 @@ from pii_vault.alarms.errors import BrokenNote, NoSuchAlarm
 from pii_vault.alarms.policy import AlarmPolicy, load_alarms
 from pii_vault.alarms.watch import look
 from pii_vault.audit.origin import LOG_TENANT
-from pii_vault.errors import Forbidden
+from pii_vault.errors import BudgetExceeded, Forbidden
+from pii_vault.operations.items import TokeniseItem
+from pii_vault.operations.tokenise import tokenise
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.audit.support import make_entry, subject
 from tests.support.postgres import Database
@@ -47,6 +49,20 @@ async def test_an_ordinary_log_raises_nothing(vault: Vault, pool: asyncpg.Pool, 
     await vault.audit.commit(make_entry())
     assert await look(pool, policy) is False
     assert await alarms(pool, staff("officer")) == []
+
+
+async def test_values_tried_out_by_storing_them_are_a_sweep(
+    vault: Vault, pool: asyncpg.Pool, policy: AlarmPolicy
+) -> None:
+    tried = [TokeniseItem("phone", f"+7916555{number:04d}", None, "deterministic") for number in range(250)]
+    await tokenise(vault, staff("sales"), tried[: policy.sweep.misses], request_id="1")
+    await look(pool, policy)
+    assert await alarms(pool, staff("officer")) == []
+    await tokenise(vault, staff("sales"), tried[:100], request_id="2")
+    with pytest.raises(BudgetExceeded):
+        await tokenise(vault, staff("sales"), tried, request_id="3")
+    await look(pool, policy)
+    assert {alarm.kind for alarm in await alarms(pool, staff("officer"))} == {"search_sweep", "over_budget"}
 
 
 async def test_one_more_raises_one_alarm_whose_figures_follow(

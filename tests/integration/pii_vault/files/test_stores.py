@@ -12,7 +12,9 @@ from typing import Any
 
 import httpx
 import pytest
+from pydantic import ValidationError
 
+from pii_vault.files.choose import FileSettings
 from pii_vault.files.errors import FileMissing, FileStoreUnavailable
 from pii_vault.files.local import LocalFileStore
 from pii_vault.files.port import FileStore
@@ -135,6 +137,31 @@ async def test_names_lists_what_is_older_than_a_time(store: FileStore) -> None:
     now = datetime.now(UTC)
     assert [name async for name in store.names(before=now + timedelta(minutes=1))] == [NAME]
     assert [name async for name in store.names(before=now - timedelta(minutes=1))] == []
+
+
+async def test_what_is_somebody_elses_is_not_among_the_names(
+    store: FileStore, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    await store.write(NAME, pieces(b"sealed"))
+    for foreign in ("backups/base.tar", "ab/report.pdf", "ab/old.part", f"{NAME}.bak", f"elsewhere/{NAME}"):
+        if isinstance(store, LocalFileStore):
+            path = tmp_path / "files" / foreign
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(b"not ours")
+        else:
+            url = f"{request.getfixturevalue('s3_url')}/files/{tmp_path.name}/{foreign}"
+            async with httpx.AsyncClient(trust_env=False) as client:
+                (await client.put(url, content=b"not ours")).raise_for_status()
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    assert [name async for name in store.names(before=later)] == [NAME]
+    if isinstance(store, LocalFileStore):
+        assert (tmp_path / "files" / "ab" / "old.part").exists()
+
+
+@pytest.mark.parametrize("prefix", ["", "files", "/", "files/../"])
+def test_a_prefix_is_a_folder_of_the_bucket(prefix: str) -> None:
+    with pytest.raises(ValidationError):
+        FileSettings(files="s3", files_s3_prefix=prefix)
 
 
 async def test_a_folder_takes_no_name_that_is_a_path(tmp_path: Path) -> None:

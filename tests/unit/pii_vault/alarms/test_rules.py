@@ -116,6 +116,12 @@ def test_a_budget_that_is_used_up(times: int, *, fires: bool) -> None:
         ("relay", "forbidden", {}, 0, Activity(refused=1)),
         ("relay", "relay_budget_exceeded", {}, 0, Activity(over_budget=1)),
         ("audit", "allow", {}, 1, Activity()),
+        ("tokenise", "allow", {"token": {"phone": 9}}, 9, Activity()),
+        ("tokenise", "allow", {"searched": {"phone": 9}, "found": {"phone": 2}}, 9, Activity(searches=9, misses=7)),
+        ("tokenise", "budget_exceeded", {}, 0, Activity(over_budget=1)),
+        ("tokenise", "forbidden", {}, 0, Activity(refused=1)),
+        ("tokenise", "deny", {"denied": {"passport": 3}}, 0, Activity(refused=1)),
+        ("tokenise", "deny", {"invalid_value": {"phone": 3}}, 0, Activity()),
     ],
 )
 def test_what_a_record_adds(
