@@ -18,7 +18,14 @@ _CONTAINERS: Final = (
     "(has(object.spec.initContainers) ? object.spec.initContainers.map(c, c.image) : []) + "
     "(has(object.spec.ephemeralContainers) ? object.spec.ephemeralContainers.map(c, c.image) : [])"
 )
-_PODS: Final = [{"apiGroups": [""], "apiVersions": ["v1"], "resources": ["pods"], "operations": ["CREATE", "UPDATE"]}]
+_PODS: Final = [
+    {
+        "apiGroups": [""],
+        "apiVersions": ["v1"],
+        "resources": ["pods", "pods/ephemeralcontainers"],  # a rule of pods alone does not see what is put beside one
+        "operations": ["CREATE", "UPDATE"],
+    }
+]
 _SERVICES: Final = [
     {"apiGroups": [""], "apiVersions": ["v1"], "resources": ["services"], "operations": ["CREATE", "UPDATE"]}
 ]

@@ -1,6 +1,7 @@
 """What the API server itself refuses, who may do what there, and a command that meets the wrong cluster."""
 
 import copy
+from functools import partial
 from typing import Any, Final
 
 from scripts.env.errors import ClusterRefused
@@ -68,15 +69,25 @@ BREACHES: Final[dict[str, tuple[dict[str, Any], str]]] = {
 }
 
 
+# The same of a container that is put beside a running pod's.
+BESIDE: Final[dict[str, tuple[dict[str, Any], str]]] = {
+    f"{what}, beside a running pod": (BREACHES[what][0]["spec"]["containers"][0], BREACHES[what][1])
+    for what in ("privileged", "a tag", "a foreign registry")
+}
+
+
 def breaches_refused(stage: Stage) -> dict[str, str]:
     """Each breach is refused by admission; the legal twin passes, so it is the breach that is refused."""
     cluster = stage.cluster("private")
     for legal in (LEGAL, SERVICE):
         cluster.apply(legal, dry_run=True)
+    _beside(cluster, LEGAL["spec"]["containers"][0])
     told = {}
-    for what, (manifest, word) in BREACHES.items():
+    attempts = [(what, partial(cluster.apply, one, dry_run=True), word) for what, (one, word) in BREACHES.items()]
+    attempts += [(what, partial(_beside, cluster, one), word) for what, (one, word) in BESIDE.items()]
+    for what, attempt, word in attempts:
         try:
-            cluster.apply(manifest, dry_run=True)
+            attempt()
         except ClusterRefused as refusal:
             if word not in str(refusal):
                 raise CheckFailed(f"{what} was refused for another reason: {refusal}") from None
@@ -84,6 +95,14 @@ def breaches_refused(stage: Stage) -> dict[str, str]:
             continue
         raise CheckFailed(f"the API server took {what}")
     return told
+
+
+def _beside(cluster: Cluster, container: dict[str, Any]) -> Any:
+    pods = "/api/v1/namespaces/vault/pods"
+    name = cluster.request("GET", pods, query={"labelSelector": "app.kubernetes.io/name=vault"})["items"][0]
+    path = f"{pods}/{name['metadata']['name']}/ephemeralcontainers"
+    body = {"spec": {"ephemeralContainers": [container]}}
+    return cluster.request("PATCH", path, body=body, query={"dryRun": "All"}, content=MERGE)
 
 
 WHO: Final = {"operator": [OPERATORS], "officer": [OFFICERS], "stranger": ["somebody"]}

@@ -105,3 +105,18 @@ async def test_a_secret_that_comes_later_is_no_reason_to_stop(monkeypatch: pytes
     assert values.secret("key-service-secret") is not None
     with pytest.raises(LookupError):
         values.secret("database-runtime")
+
+
+@pytest.mark.parametrize("contour", ["private", "public"])
+def test_images_are_looked_at_wherever_a_container_can_be_added(contour: Any) -> None:
+    policy = next(
+        one["spec"] for one in rendered(settings(contour))
+        if (one["kind"], one["metadata"]["name"]) == ("ValidatingAdmissionPolicy", "larets-images")
+    )  # fmt: skip
+    seen = {
+        (kind, operation)
+        for rule in policy["matchConstraints"]["resourceRules"]
+        for kind in rule["resources"]
+        for operation in rule["operations"]
+    }
+    assert seen >= {("pods", "CREATE"), ("pods", "UPDATE"), ("pods/ephemeralcontainers", "UPDATE")}

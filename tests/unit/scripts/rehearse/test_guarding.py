@@ -82,7 +82,7 @@ class Server:
     taken: str = ""  # a breach that is admitted
     reason: str = ""  # why all the others are refused; empty: as foreseen
     granted: tuple[str, str, str] = ("", "", "")  # who, verb, resource
-    reads_secrets: bool = False
+    lets_in_fact: str = ""  # what an operator may do in spite of the table
     versions: list[str] = field(default_factory=lambda: ["1"])
 
     def apply(self, manifest: Any, *, dry_run: bool) -> None:
@@ -91,13 +91,20 @@ class Server:
             if manifest == breach and what != self.taken:
                 raise ClusterRefused(self.reason or word, status=403)
 
-    def request(self, method: str, path: str, *, body: Any = None, headers: Any = None) -> Any:
+    def request(self, method: str, path: str, *, body: Any = None, headers: Any = None, **_: Any) -> Any:
         if method == "POST":
             return {"status": {"allowed": self._may(**body["spec"])}}
-        if headers and path.endswith("/secrets") and not self.reads_secrets:
+        if headers and method != "DELETE" and not path.endswith("/pods") and method != self.lets_in_fact:
             raise ClusterRefused("forbidden", status=403)
+        if path.endswith("/ephemeralcontainers"):
+            self._put_beside(*body["spec"]["ephemeralContainers"])
         version = self.versions.pop(0) if len(self.versions) > 1 else self.versions[0]
-        return {"items": [{"metadata": {"uid": path, "resourceVersion": version}}]}
+        return {"items": [{"metadata": {"name": "p", "uid": path, "resourceVersion": version}}]}
+
+    def _put_beside(self, container: Any) -> None:
+        for what, (breach, word) in guarding.BESIDE.items():
+            if container == breach and what != self.taken:
+                raise ClusterRefused(self.reason or word, status=403)
 
     def _may(self, *, user: str, groups: list[str], resourceAttributes: dict[str, str]) -> bool:  # noqa: N803
         del user
@@ -117,7 +124,7 @@ def nothing(*_: Any) -> Any:
     return {}
 
 
-@pytest.mark.parametrize("breach", guarding.BREACHES)
+@pytest.mark.parametrize("breach", [*guarding.BREACHES, *guarding.BESIDE])
 def test_a_breach_that_the_server_admits_is_seen(breach: str, tmp_path: Path) -> None:
     guarding.breaches_refused(play(tmp_path, nothing, api=Server()))
     with pytest.raises(CheckFailed, match=f"the API server took {breach}"):
@@ -140,9 +147,10 @@ def test_a_right_too_many_is_seen(granted: tuple[str, str, str], tmp_path: Path)
         guarding.rights_table(play(tmp_path, nothing, api=Server(granted=granted)))
 
 
-def test_secrets_that_are_listed_in_spite_of_the_table_are_seen(tmp_path: Path) -> None:
-    with pytest.raises(CheckFailed, match="an operator listed the secrets"):
-        guarding.rights_table(play(tmp_path, nothing, api=Server(reads_secrets=True)))
+@pytest.mark.parametrize(("method", "what"), [("GET", "secrets"), ("PATCH", "deployments/vault")])
+def test_a_right_that_the_table_denies_and_the_server_gives_is_seen(method: str, what: str, tmp_path: Path) -> None:
+    with pytest.raises(CheckFailed, match=f"an operator may {method} .*{what}"):
+        guarding.rights_table(play(tmp_path, nothing, api=Server(lets_in_fact=method)))
 
 
 @pytest.mark.parametrize("going_on", ["plan", "apply", "drift", "destroy"])
