@@ -29,7 +29,8 @@ logger = logging.getLogger(__name__)
 LEASE: Final = timedelta(seconds=20)
 POLL_SECONDS: Final = 0.5
 SEEN_SECONDS: Final = 4.0
-ALONE_SECONDS: Final = 10.0  # well within the lease, whatever the clocks and the loop are doing
+ROUND_SECONDS: Final = 3.0  # and store.ACQUIRE_SECONDS at most to give a connection back that hangs
+ALONE_SECONDS: Final = 10.0  # with a round that hangs, and the lease begun up to SEEN_SECONDS before: within the lease
 
 SEEN: Final = """
 INSERT INTO cache_worker (id) VALUES ($1) ON CONFLICT (id) DO UPDATE SET seen = now()
@@ -91,7 +92,7 @@ class Obedience:
         """Says that the worker lives, obeys what was ordered; gives the number of orders obeyed."""
         now = self._monotonic()
         try:
-            async with store.connection(self._pool) as acquired:
+            async with asyncio.timeout(ROUND_SECONDS), store.connection(self._pool) as acquired:
                 if now - self._said >= SEEN_SECONDS:
                     await acquired.execute(SEEN, self.worker)
                     self._said = now
@@ -100,8 +101,8 @@ class Obedience:
                     self._deks.invalidate(order["subject"])
                 if orders:
                     await acquired.execute(ACKNOWLEDGE, self.worker, [order["id"] for order in orders])
-        except (StoreUnavailable, asyncpg.PostgresError):
-            if now - self._heard > ALONE_SECONDS:
+        except (StoreUnavailable, TimeoutError, asyncpg.PostgresError):
+            if self._monotonic() - self._heard > ALONE_SECONDS:
                 self._deks.clear()
             return 0
         self._heard = now

@@ -1,7 +1,14 @@
 """Workers drop what they hold of a person: told, cut off, dying, or just started."""
 
+import asyncio
+
+import psycopg
+import pytest
+
+from pii_vault import store
 from pii_vault.core.primitives import new_key
 from pii_vault.keys.cache import DekCache
+from pii_vault.rights import caches
 from pii_vault.rights.caches import ALONE_SECONDS, Obedience, obeyed, order_drop, tidy
 from tests.integration.pii_vault.rights.conftest import Desk
 from tests.support.vault import outage, rows
@@ -63,6 +70,30 @@ async def test_a_worker_cut_off_from_the_database_drops_everything_within_its_le
         clock.now = ALONE_SECONDS + 1
         await alone.tick()
     assert len(deks) == 0
+
+
+async def test_a_round_that_hangs_is_broken_off_and_ends_too_late_to_keep_anything(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "ROUND_SECONDS", 0.3)
+    clock = Clock()
+    alone, deks = worker(desk, clock)
+    await alone.tick()
+    clock.now = ALONE_SECONDS - 1
+    with psycopg.connect(desk.database.superuser_url) as holder:
+        holder.execute("LOCK TABLE cache_worker")
+        hanging = asyncio.create_task(alone.tick())
+        await asyncio.sleep(0.1)
+        assert len(deks) == 2
+        clock.now = ALONE_SECONDS + 1
+        async with asyncio.timeout(5):
+            assert await hanging == 0
+    assert len(deks) == 0
+
+
+def test_the_times_of_a_worker_that_is_cut_off_add_up_to_less_than_its_lease() -> None:
+    hanging = caches.POLL_SECONDS + caches.ROUND_SECONDS + store.ACQUIRE_SECONDS
+    assert caches.SEEN_SECONDS + ALONE_SECONDS + hanging < caches.LEASE.total_seconds()
 
 
 async def test_a_worker_that_leaves_is_not_waited_for(desk: Desk) -> None:
