@@ -1,13 +1,14 @@
 """OpenBao as the key service: TLS, three or five members that find one another, nothing of the chart's unsafe defaults.
 
-It starts sealed and empty; who initialises and unseals it is a matter of people. Its members answer
-their probes while sealed, so that they can be reached to be unsealed, and are taken out of service until then.
+It starts sealed and empty; who initialises and unseals it is a matter of people, who hold shares of its root. Its
+members answer their probes while sealed, so that they can be reached to be unsealed, and are taken out of service until
+then.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from infra.components.database import claim
 from infra.components.objects import Component, Manifest, Place, metadata
@@ -23,13 +24,10 @@ _DATA = "/var/lib/openbao"
 
 @dataclass(frozen=True, slots=True)
 class KeyServiceArgs:
-    """`seal` other than Shamir's takes its parameters from the environment of the vendor's token or KMS."""
-
     image: str
     replicas: int
     storage: str
     storage_class: str
-    seal: Literal["shamir", "pkcs11", "transit"]
     generation: int
 
 
@@ -61,14 +59,13 @@ def configuration(args: KeyServiceArgs) -> dict[str, Any]:
         }
         for number in range(args.replicas)
     ]
-    found: dict[str, Any] = {
+    return {
         "ui": False,
         "disable_mlock": True,  # locking memory needs a capability; the pods have no swap
         "listener": [{"tcp": {"address": f"[::]:{BAO}", "cluster_address": f"[::]:{BAO_RAFT}"} | tls}],
         "storage": {"raft": {"path": _DATA, "retry_join": others}},
         "log_format": "json",
     }
-    return found if args.seal == "shamir" else found | {"seal": {args.seal: {}}}
 
 
 def _configuration(args: KeyServiceArgs, own: dict[str, str]) -> Manifest:

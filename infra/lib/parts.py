@@ -199,7 +199,6 @@ class Keys(Part):
     state: Literal["ready", "empty"] = Field(
         "ready", description="empty: the vault is not started yet, since the key service has no keys for it"
     )
-    seal: Literal["shamir", "pkcs11", "transit"] = "shamir"
     local_keyring: Literal["refused", "accepted"] = "refused"
 
 

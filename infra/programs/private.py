@@ -85,6 +85,5 @@ def _key_service(settings: StackSettings) -> KeyServiceArgs:
         settings.keys.replicas,
         settings.keys.storage,
         settings.cluster.storage_class,
-        settings.keys.seal,
         settings.secrets.generation,
     )

@@ -49,7 +49,7 @@ RIGHT_BY_DEFAULT: dict[str, dict[str, str]] = {
 }
 # What a stack does not offer, and what is refused in its place.
 NOT_OFFERED: dict[str, str] = {
-    "pkcs11_module": "images hold no vendor's library; a token seals the key service's root (keys.seal) instead",
+    "pkcs11_module": "images hold no vendor's library; a token may seal the root of a key service of your own instead",
     "pkcs11_token": "see pkcs11_module",
     "pkcs11_key": "see pkcs11_module",
     "pkcs11_pin_file": "see pkcs11_module",

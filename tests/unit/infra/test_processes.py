@@ -167,7 +167,7 @@ def test_the_proxy_has_no_listener_for_a_closed_link() -> None:
 
 
 def test_the_key_service_takes_none_of_the_charts_unsafe_defaults() -> None:
-    found = configuration(KeyServiceArgs("image", 3, "10Gi", "", "shamir", 1))
+    found = configuration(KeyServiceArgs("image", 3, "10Gi", "", 1))
     listener = found["listener"][0]["tcp"]
     assert listener["tls_disable"] is False
     assert listener["tls_min_version"] == "tls13"

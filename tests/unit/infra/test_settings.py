@@ -46,6 +46,7 @@ def test_complete_settings_are_taken(contour: str, stage: str) -> None:
         ({"keys__kind": "local-keyring"}, None, "keys.kind: a keyring file is not a key service"),
         ({"cluster__pod_networks": None}, None, "cluster.pod_networks: must be given"),
         ({"keys__auth": "kubernetes"}, None, "keys.auth: our own OpenBao may not ask the API server"),
+        ({"keys__seal": "transit"}, None, "keys.seal: is not a setting"),
         ({"keys__fingerprint": "aa"}, None, "keys.fingerprint"),
         ({"files": {"kind": "s3", "host": "s3.example.ru"}}, None, "files.host: a bucket needs host, addresses"),
         ({"protect_data": False}, None, "protect_data: is for rehearsals only"),
