@@ -44,7 +44,7 @@ _BUILDING: Final = re.compile(
 )
 # `1) Академика Королёва 81`: in a list or a line of its own, a name that only streets bear, and a house.
 _LISTED: Final = re.compile(
-    rf"(?:^|[\n;]\s*|\d\)\s*|[-•]\s)(?P<street>{_STREET})\s*,?\s{HOUSE_NUMBER}"
+    rf"(?:^|[\n;][^\S\n]*|\d\)\s*|[-•]\s)(?P<street>{_STREET})\s*,?\s{HOUSE_NUMBER}"
     rf"(?![\d\-:%]|[.,]\d){UNIT}(?=\s*(?:$|[\n;,(]|\d\)))"
 )
 # `живу на ленина 45`: words that say that an address follows, then a name of a street and a number.

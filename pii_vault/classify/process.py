@@ -85,6 +85,10 @@ class ClassifierProcess:
             if self._executor is mine:
                 self.close()
             raise ClassifierUnavailable from None
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise
+            raise ClassifierUnavailable from None  # it waited behind a text whose process was ended
 
     def _settle(self, task: asyncio.Task[list[Span]]) -> None:
         self._at_work.discard(task)

@@ -204,6 +204,29 @@ async def test_a_process_that_is_stuck_is_ended_and_too_many_do_not_queue() -> N
         process.close()
 
 
+async def test_who_waits_behind_a_text_that_is_stuck_is_told_that_it_is_away() -> None:
+    process = ClassifierProcess(recogniser=False, patience=20, seconds=20)
+    try:
+        assert await process.find(TEXT)
+        [child] = (process._executor._processes or {}).values()  # type: ignore[union-attr]
+        os.kill(child.pid or 0, signal.SIGSTOP)
+        process._seconds = 0.5
+        stuck = asyncio.create_task(process.find(TEXT))
+        await asyncio.sleep(0.1)
+        process._seconds = 20
+        behind = await asyncio.gather(*(process.find(TEXT) for _ in range(5)), return_exceptions=True)
+        assert {type(answer) for answer in behind} == {ClassifierUnavailable}
+        with pytest.raises(ClassifierUnavailable):
+            await stuck
+        waiting = asyncio.create_task(process.find(TEXT))  # whoever goes away is still cancelled
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+    finally:
+        process.close()
+
+
 async def test_a_killed_vault_leaves_no_classifier_behind(tmp_path: Path) -> None:
     script = tmp_path / "vault.py"
     script.write_text(

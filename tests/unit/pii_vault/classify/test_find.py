@@ -295,7 +295,7 @@ def test_no_heap_of_pieces_makes_spans_meet(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", [*PIECES, "семь ", "1", "1 ", "улица ", "а б в ", "дом 5 ", "г. Тула, ", "ivan точка ", "12.05.1987 ", "A"]
+    "piece", [*PIECES, "семь ", "1", "1 ", "улица ", "а б в ", "дом 5 ", "г. Тула, ", "ivan точка ", "12.05.1987 ", "A", "\n", " \n", "\r\n"]
 )
 def test_time_grows_with_the_length_and_no_faster(piece: str) -> None:
     def seconds(size: int) -> float:
