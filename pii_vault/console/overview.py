@@ -8,8 +8,9 @@ from pii_vault.access.principal import Principal
 from pii_vault.audit import query
 from pii_vault.classify.setting import switched_on
 from pii_vault.console.repository import COUNTED, ConsoleRepository
-from pii_vault.console.words import PARTS, STAFF_STATES, VERBS, colour, decision_word, word
+from pii_vault.console.words import BLOCK_REASONS, PARTS, STAFF_STATES, VERBS, colour, decision_word, word
 from pii_vault.core.blind_index import coincidences
+from pii_vault.rights.block import overdue
 from pii_vault.vault import Vault
 from pii_vault.web import Language, translator
 
@@ -38,6 +39,13 @@ class StaffLine:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockLine:
+    subject: str
+    reason: str
+    until: str
+
+
+@dataclass(frozen=True, slots=True)
 class OverviewView:
     log_size: int
     witness: WitnessView
@@ -46,6 +54,7 @@ class OverviewView:
     matrix_version: str
     day: tuple[DayLine, ...]
     staff: tuple[StaffLine, ...]
+    overdue: tuple[BlockLine, ...]  # blocks whose day has come
     classified: tuple[str, ...]  # classes of text whose classified form crosses
     parts: tuple[str, ...]  # what is found by a part of it, and how many strangers share a place
 
@@ -75,6 +84,12 @@ async def view_overview(vault: Vault, principal: Principal, *, lang: Language) -
         staff=tuple(
             StaffLine(row.id, row.alias, _role(vault, row.role, lang), word(STAFF_STATES, row.state, lang))
             for row in await repository.staff(principal.tenant)
+        ),
+        overdue=tuple(
+            BlockLine(
+                block.subject, word(BLOCK_REASONS, block.reason, lang), f"{block.until.astimezone(MOSCOW):%d.%m.%Y}"
+            )
+            for block in await overdue(vault, principal.tenant)
         ),
         classified=tuple(
             f"{vault.classes.get(each.class_id).title[lang]}, {each.since.astimezone(MOSCOW):%d.%m.%Y}"

@@ -237,6 +237,12 @@ STAFF_STATES: Final[Words] = {
     "active": ("работает", "active"),
     "disabled": ("отключён", "disabled"),
 }
+BLOCK_REASONS: Final[Words] = {
+    "accuracy_check": ("проверка точности", "check of accuracy"),
+    "unlawfulness_check": ("проверка правомерности", "check of lawfulness"),
+    "subject_demand": ("требование субъекта", "demand of the person"),
+    "regulator_demand": ("требование Роскомнадзора", "demand of the regulator"),
+}
 SUBJECT_STATES: Final[Words] = {
     "a": ("данные хранятся", "data are kept"),
     "b": ("обработка заблокирована", "processing is blocked"),

@@ -5,7 +5,8 @@ A block of the officer and an erasure both make a person `blocked`; only the off
 
 import asyncio
 import time
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Final
 
 import asyncpg
@@ -13,7 +14,7 @@ import asyncpg
 from pii_vault import store
 from pii_vault.access.principal import Principal
 from pii_vault.audit.log import AuditEntry
-from pii_vault.core.tokens import new_id
+from pii_vault.core.tokens import new_id, new_subject_text
 from pii_vault.errors import InvalidRequest
 from pii_vault.operations.access import new_entry
 from pii_vault.operations.ciphers import ACTIVE, BLOCKED, ERASED
@@ -94,11 +95,23 @@ async def everywhere(vault: Vault, order: int, *, seconds: float) -> bool:
         await asyncio.sleep(PAUSE_SECONDS)
 
 
-async def overdue(vault: Vault, tenant: str) -> list[dict[str, object]]:
-    """Blocks whose day has come: the officer decides anew. For the console."""
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """A block whose day has come: the officer decides anew."""
+
+    subject: str
+    reason: str
+    until: datetime
+
+
+async def overdue(vault: Vault, tenant: str) -> list[Overdue]:
+    """A hundred of them at most, the longest overdue first."""
     tenant_key = await vault.tenants.key(tenant)
     rows = await store.fetch(vault.pool, sql.BLOCKS_OVERDUE, tenant_key, vault.clock())
-    return [dict(row) for row in rows]
+    return [
+        Overdue(new_subject_text(row["subject"], tenant=tenant), row["reason"], row["until"].astimezone(UTC))
+        for row in rows
+    ]
 
 
 def _entry(vault: Vault, principal: Principal, verb: str, subject: bytes, request_id: str) -> AuditEntry:

@@ -55,6 +55,7 @@ async def shred(vault: Vault, acquired: asyncpg.Connection, erasure: Erasure, li
     ):
         await acquired.execute(statement, *person)
     await acquired.execute(sql.WITHDRAW_ALL, *person, "erasure")
+    await acquired.execute(sql.LIFT_BLOCK, erasure.subject, "erasure")  # what is kept is blocked by the erasure now
     await acquired.execute(sql.SET_STATE, *person, BLOCKED if kept else ERASED)
     order = await order_drop(acquired, erasure.subject)
     events = await order_public(

@@ -44,9 +44,12 @@ BLOCKS: Final = """
 SELECT id, reason, until, blocked, blocked_by, lifted FROM subject_block
 WHERE subject = $1 AND tenant_key = $2 ORDER BY blocked
 """
+# Not those of whom is erased: there is nothing left to decide.
 BLOCKS_OVERDUE: Final = """
-SELECT b.id, b.subject, b.reason, b.until FROM subject_block b
-WHERE b.tenant_key = $1 AND b.lifted IS NULL AND b.until <= $2 ORDER BY b.until LIMIT 1000
+SELECT b.subject, b.reason, b.until FROM subject_block b
+WHERE b.tenant_key = $1 AND b.lifted IS NULL AND b.until <= $2
+  AND NOT EXISTS (SELECT FROM erasure e WHERE e.subject = b.subject)
+ORDER BY b.until, b.id LIMIT 100
 """
 
 # --- erasure: what there is --------------------------------------------------------------------------

@@ -1,13 +1,17 @@
 """The officer's pages over a real vault: who may read, what they show, and that reading leaves a record."""
 
 import re
+from datetime import timedelta
 
 import httpx
 import pytest
 
 from pii_vault.classify.setting import switch
+from pii_vault.console.words import BLOCK_REASONS
+from pii_vault.core.tokens import parse_subject
 from pii_vault.errors import Forbidden
 from pii_vault.operations.reveal import reveal
+from pii_vault.rights.block import REASONS, block, unblock
 from pii_vault.vault import Vault
 from tests.integration.pii_vault.console.conftest import ConsoleStage
 from tests.support.persons import person
@@ -81,6 +85,27 @@ async def test_no_page_holds_a_value(client: httpx.AsyncClient, stage: ConsoleSt
         html = (await client.get(path)).text
         for value in (ANNA.surname, ANNA.phone, ANNA.phone[-7:], ANNA.email):
             assert value not in html
+
+
+def test_every_reason_of_a_block_has_a_name() -> None:
+    assert BLOCK_REASONS.keys() == set(REASONS)
+
+
+async def test_a_block_whose_day_has_come_stands_on_the_first_page(
+    client: httpx.AsyncClient, stage: ConsoleStage, vault: Vault, vault_database: Database
+) -> None:
+    over, standing = [await stage.store(phone=each.phone) for each in (ANNA, VERA)]
+    for subject in (over, standing):
+        until = vault.clock() + timedelta(days=7)
+        bits = parse_subject(subject, tenant="demo")
+        await block(vault, staff("officer"), bits, reason="accuracy_check", until=until, request_id="r")
+    assert "Срок блокировки вышел" not in (await client.get("/")).text
+    bits = parse_subject(over, tenant="demo")
+    rows(vault_database, "UPDATE subject_block SET until = '2026-03-01Z' WHERE subject = %s::uuid", bits.hex())
+    shown = [line for line in lines((await client.get("/")).text) if line and line[0].startswith("sub_")]
+    assert shown == [[over, "проверка точности", "01.03.2026"]]
+    await unblock(vault, staff("officer"), bits, request_id="r")
+    assert "Срок блокировки вышел" not in (await client.get("/")).text
 
 
 async def test_filters_and_pages_of_the_log(client: httpx.AsyncClient, stage: ConsoleStage, vault: Vault) -> None:

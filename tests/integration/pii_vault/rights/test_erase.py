@@ -1,6 +1,7 @@
 """Erasing a person: what goes, what stays, what every step leaves behind."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import asyncpg
@@ -11,6 +12,7 @@ from pii_vault.errors import AuditUnavailable, Forbidden
 from pii_vault.operations.reveal import reveal
 from pii_vault.operations.shape import issue_shape, tokens_of_shapes
 from pii_vault.rights import erase as erase_module
+from pii_vault.rights.block import block, overdue
 from pii_vault.rights.caches import Obedience
 from pii_vault.rights.documents import list_documents, read_document
 from pii_vault.rights.erase import Eraser
@@ -167,6 +169,20 @@ async def test_what_the_law_keeps_stays_blocked_until_its_term_ends(desk: Desk) 
     assert (second.reason, second.groups) == ("retention_term_over", (0, 1))
     assert len(desk.journal.lines()) == 2
     assert await desk.eraser.request_due() == 0
+
+
+async def test_an_erasure_ends_the_officers_block_and_leaves_nothing_to_decide(desk: Desk) -> None:
+    person = await desk.take(phone=PHONE)
+    await desk.take(person.text, "statutory", name=NAME)
+    until = desk.vault.clock() + timedelta(days=1)
+    await block(desk.vault, desk.officer, person.bits, reason="subject_demand", until=until, request_id="r")
+    rows(desk.database, "UPDATE subject_block SET until = now() - interval '1 day'")
+    assert [each.subject for each in await overdue(desk.vault, "demo")] == [person.text]
+    erasure = await order(desk, person)
+    assert await overdue(desk.vault, "demo") == []
+    await desk.eraser.advance(erasure)
+    assert rows(desk.database, "SELECT lifted IS NOT NULL, lifted_by FROM subject_block") == [(True, "erasure")]
+    assert rows(desk.database, "SELECT state::text FROM subject") == [("b",)]  # the law keeps the name
 
 
 async def test_an_interruption_after_any_step_leaves_it_to_whoever_comes_next(desk: Desk) -> None:
