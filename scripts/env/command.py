@@ -34,7 +34,7 @@ VERBS: Final[dict[str, str]] = {
     "backup": "settings, state and database in one file, without the passphrase",
     "restore": "this contour back to a backup; what was there is kept beside it until that is confirmed",
     "doctor": "a bundle for support, without a single value",
-    "unlock": "remove a lock that a killed command left",
+    "unlock": "end what a killed command left: its lock, processes at rest",
     "destroy": "remove the contour, after naming what will be lost",
 }
 P = ParamSpec("P")

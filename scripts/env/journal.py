@@ -31,6 +31,12 @@ class Mark:
     def clear(self) -> None:
         self._path.unlink(missing_ok=True)
 
+    def disown(self) -> None:
+        """Nobody is at work on it any more, and it is not done."""
+        held = self.held()
+        if held:
+            write_whole(self._path, json.dumps({**held, "host": socket.gethostname(), "pid": 0}), mode=0o600)
+
     def held(self) -> dict[str, Any] | None:
         """Whoever left it."""
         if not self._path.exists():
@@ -49,21 +55,21 @@ class Journal:
 
     def __init__(self, contour: Contour) -> None:
         self._folder = contour.folder
-        self._mark = Mark(contour.folder / "applying.json")
+        self.mark = Mark(contour.folder / "applying.json")
 
     @contextmanager
     def applying(self, plan: Plan) -> Iterator[None]:
         """The mark stands from the first step to the last, and stays when the process does not get there."""
-        self._mark.set({"digest": plan.digest})
+        self.mark.set({"digest": plan.digest})
         yield
         self.finished()
 
     def finished(self) -> None:
-        self._mark.clear()
+        self.mark.clear()
 
     def interrupted(self) -> dict[str, Any] | None:
         """The mark of an apply that did not finish; None while it may still be at work."""
-        return self._mark.left()
+        return self.mark.left()
 
     def add(self, entry: Mapping[str, Any]) -> None:
         with (self._folder / "history.jsonl").open("a", encoding="utf-8") as file:

@@ -88,7 +88,8 @@ def _status(environment: Environment) -> dict[str, Any]:
     """Without the stack's outputs, which name hosts, and without who holds a lock."""
     whole = describe(environment)
     kept = {name: whole[name] for name in ("provider", "workloads", "last")}
-    return kept | {"interrupted": bool(whole["interrupted"]), "locks": len(whole["locks"])}
+    marks = {name: bool(whole[name]) for name in ("interrupted", "at_rest")}
+    return kept | marks | {"locks": len(whole["locks"])}
 
 
 def _settings(environment: Environment) -> Any:

@@ -13,12 +13,13 @@ from scripts.env import beside
 from scripts.env.backup import DUMP, GONE, KEPT, Manifest, opened, put_back
 from scripts.env.backup import chosen as chosen_backup
 from scripts.env.command import AsJson, Confirm, Name, Which, named, told
+from scripts.env.ending import in_order
 from scripts.env.environment import Environment, open_environment
 from scripts.env.errors import EnvProblem
 from scripts.env.inside import Inside
 from scripts.env.locks import refuse_locked
 from scripts.env.place import Contour, chosen, contour_of
-from scripts.env.quiet import resting
+from scripts.env.quiet import call_back, resting
 from scripts.env.settle import PERSONS, Founding, settle
 from scripts.voice import emit, result, say
 
@@ -32,6 +33,7 @@ cli = typer.Typer()
 
 @cli.command()
 @told
+@in_order()
 def restore(  # noqa: PLR0917  options of a command
     contour: Which,
     backup: Annotated[
@@ -136,7 +138,9 @@ def _go_back(asked: Asked) -> dict[str, Any]:
         raise beside.NothingKept
     if folders and (not there or _stamp(folders[-1]) > there[-1].rpartition("_")[2]):
         asked.to(f"go back to the files of {folders[-1].name}, and no database: what came since is put aside")
-        return {"back": folders[-1].name, "kept": str(_return(asked.contour, folders[-1])), "then": [LOOK]}
+        gone = _return(asked.contour, folders[-1])
+        call_back(environment)
+        return {"back": folders[-1].name, "kept": str(gone), "then": [LOOK]}
     asked.to(f"go back to {there[-1]}: what came since the restore is put aside")
     with resting(environment):
         again = beside.go_back(environment)

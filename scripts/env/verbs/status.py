@@ -1,7 +1,7 @@
 """`larets env status`: what was applied, what is ready, what was interrupted. Exit 0 when all of it is ready."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import typer
 
@@ -9,14 +9,15 @@ from scripts.env.apply import read_history
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import Environment, open_environment
 from scripts.env.journal import Journal
-from scripts.env.live import from_state, manifest_of
 from scripts.env.locks import locks_of
-from scripts.env.notary import KUBERNETES
 from scripts.env.place import chosen
 from scripts.env.plugins import provider_kind
+from scripts.env.quiet import mark_of
+from scripts.env.sizes import manifests, sizes, spelt
 from scripts.voice import emit, result
 
 ROLLED = frozenset({"Deployment", "StatefulSet", "Job"})
+WAYS: Final = "repeat it, `restore --back` undoes it, `unlock` calls the processes back to work as all stands now"
 
 cli = typer.Typer()
 
@@ -38,9 +39,11 @@ def status(contour: Which, env: Name = "", as_json: AsJson = False) -> None:
         )
         if answer["interrupted"]:
             result(f"INTERRUPTED: an apply begun at {answer['interrupted']['began']}; plan and apply again")
+        if answer["at_rest"]:
+            result(f"AT REST: a restore begun at {answer['at_rest']['began']} was cut off; {WAYS}")
         for lock in answer["locks"]:
             result(f"LOCKED {lock['stack']} since {lock['since']} by {lock['holder']}{' (gone)' * lock['stale']}")
-    if answer["interrupted"] or not all(one["ready"] for one in answer["workloads"].values()):
+    if answer["interrupted"] or answer["at_rest"] or not all(one["ready"] for one in answer["workloads"].values()):
         raise SystemExit(1)
 
 
@@ -55,6 +58,7 @@ def describe(environment: Environment) -> dict[str, Any]:
         "last": history[-1] if history else None,
         "outputs": environment.engine(environment.contour.side).outputs(),
         "interrupted": Journal(environment.contour).interrupted(),
+        "at_rest": mark_of(environment.contour).left(),
         "locks": [
             {"stack": lock.stack, "holder": lock.holder, "since": lock.since, "stale": lock.stale}
             for lock in locks_of(environment.engines)
@@ -63,18 +67,16 @@ def describe(environment: Environment) -> dict[str, Any]:
 
 
 def _workloads(environment: Environment) -> Iterator[tuple[str, dict[str, Any]]]:
-    cluster = environment.cluster()
-    for engine in environment.engines:
-        for resource in engine.exported().get("resources", []):
-            kind = resource["type"].rsplit(":", 1)[-1]
-            if resource["type"].startswith(KUBERNETES) and kind in ROLLED:
-                manifest = manifest_of(from_state(resource["inputs"]))
-                live = cluster.read(manifest)
-                meta = manifest["metadata"]
-                yield f"{kind} {meta.get('namespace')}/{meta['name']}", _state(kind, live)
+    cluster, found = environment.cluster(), list(manifests(environment))
+    planned = sizes(found)
+    for manifest in found:
+        if manifest["kind"] in ROLLED:
+            name = spelt(manifest)
+            yield name, _state(manifest["kind"], cluster.read(manifest), planned.get(name, 0))
 
 
-def _state(kind: str, live: dict[str, Any] | None) -> dict[str, Any]:
+def _state(kind: str, live: dict[str, Any] | None, planned: int) -> dict[str, Any]:
+    """Where none is asked for and the stack has some, somebody sent them to rest."""
     if live is None:
         return {"ready": False, "told": "is gone"}
     now = live.get("status", {})
@@ -82,4 +84,6 @@ def _state(kind: str, live: dict[str, Any] | None) -> dict[str, Any]:
         done = now.get("succeeded", 0) >= live["spec"].get("completions", 1)
         return {"ready": done, "told": "done" if done else "at work or failed"}
     wanted, ready = live["spec"].get("replicas", 1), now.get("readyReplicas", 0)
+    if planned and not wanted:
+        return {"ready": False, "told": f"at rest: 0 of {planned}"}
     return {"ready": ready >= wanted, "told": f"{ready} of {wanted}"}

@@ -13,8 +13,10 @@ import pytest
 
 from scripts.env.engine import Engine
 from scripts.env.environment import Environment
-from scripts.env.journal import Mark, at_work
+from scripts.env.journal import Journal, Mark, at_work
 from scripts.env.locks import locks_of
+from scripts.env.quiet import mark_of
+from tests.support.fake_cluster import FakeCluster
 from tests.unit.scripts.env.conftest import Opener, run
 
 HERE = socket.gethostname()
@@ -49,6 +51,15 @@ def locked(environment: Environment, pid: int, *, host: str = HERE) -> Path:
     return path
 
 
+def deployments(cluster: FakeCluster, now: dict[str, int]) -> None:
+    """`now`: how many each has."""
+    path = "/apis/apps/v1/namespaces/vault/deployments"
+    cluster.answers[path] = {
+        "items": [{"metadata": {"name": name}, "spec": {"replicas": one}} for name, one in now.items()]
+    }
+    cluster.answers |= {f"{path}/{name}/scale": {} for name in now}
+
+
 def test_the_lock_of_a_killed_command_goes(opened: Opener, forgotten: list[str]) -> None:
     path = locked(opened(), GONE)
     done = run("unlock", "--json")
@@ -67,8 +78,9 @@ def test_a_number_that_another_program_has_by_now_keeps_no_lock(opened: Opener, 
 
 @pytest.mark.parametrize("host", [HERE, "a-runner-that-is-gone"], ids=["the engine runs", "another machine"])
 def test_one_whose_holder_may_be_at_work_goes_only_by_force_and_name(
-    opened: Opener, forgotten: list[str], engine_at_work: int, host: str
+    opened: Opener, forgotten: list[str], engine_at_work: int, host: str, cluster: FakeCluster
 ) -> None:
+    deployments(cluster, {})
     pid = engine_at_work if host == HERE else GONE
     path = locked(opened(), pid, host=host)
     refused = run("unlock")
@@ -85,7 +97,10 @@ def test_one_whose_holder_may_be_at_work_goes_only_by_force_and_name(
     assert forgotten == ["forget private"]
 
 
-def test_what_locks_a_bucket_only_the_engine_sees_and_takes_away(opened: Opener, forgotten: list[str]) -> None:
+def test_what_locks_a_bucket_only_the_engine_sees_and_takes_away(
+    opened: Opener, forgotten: list[str], cluster: FakeCluster
+) -> None:
+    deployments(cluster, {})
     opened(state__backend="s3://a-bucket")
     refused = run("unlock")
     assert refused.exit_code == 1
@@ -96,6 +111,60 @@ def test_what_locks_a_bucket_only_the_engine_sees_and_takes_away(opened: Opener,
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["cancelled"] == ["platform", "private"]
     assert sorted(forgotten) == ["cancel platform", "cancel private", "forget platform", "forget private"]
+
+
+@pytest.mark.parametrize("backend", [{}, {"state__backend": "s3://a-bucket"}], ids=["files", "a bucket"])
+def test_processes_that_a_killed_restore_left_at_rest_are_called_back(
+    opened: Opener, forgotten: list[str], cluster: FakeCluster, backend: dict[str, str]
+) -> None:
+    contour = opened(**backend).contour
+    deployments(cluster, {"vault": 0, "worker": 1})
+    mark_of(contour).set({"replicas": {"vault": 3, "worker": 1}})
+    mark_of(contour).disown()
+    done = run("unlock", "--json")
+    assert done.exit_code == 0, done.output
+    assert json.loads(done.stdout) == {"removed": [], "cancelled": [], "called_back": ["vault"]}
+    assert cluster.changed == ["PATCH /apis/apps/v1/namespaces/vault/deployments/vault/scale"]
+    assert mark_of(contour).held() is None
+    assert forgotten == []
+
+
+def test_those_that_a_restore_has_at_rest_stay_so(opened: Opener, forgotten: list[str], cluster: FakeCluster) -> None:
+    contour = opened().contour
+    deployments(cluster, {"vault": 0})
+    mark_of(contour).set({"replicas": {"vault": 3}})
+    assert run("unlock").stdout == "nothing was locked\n"
+    assert cluster.changed == []
+    assert mark_of(contour).held()
+    assert json.loads(run(*FORCED).stdout)["called_back"] == ["vault"]
+    assert mark_of(contour).held() is None
+    assert forgotten == []
+
+
+def test_status_tells_of_processes_that_were_left_at_rest(opened: Opener, cluster: FakeCluster) -> None:
+    contour = opened().contour
+    assert cluster.kubeconfig.exists()
+    assert run("status").exit_code == 0
+    mark_of(contour).set({"replicas": {"vault": 3}})
+    assert run("status").exit_code == 0  # a restore is at work
+    mark_of(contour).disown()
+    said = run("status")
+    assert said.exit_code == 1
+    assert "AT REST" in said.stdout
+    assert "restore --back" in said.stdout
+    assert json.loads(run("status", "--json").stdout)["at_rest"]["replicas"] == {"vault": 3}
+
+
+def test_by_force_the_apply_of_a_machine_that_is_gone_was_interrupted(
+    opened: Opener, forgotten: list[str], cluster: FakeCluster
+) -> None:
+    journal = Journal(opened().contour)
+    deployments(cluster, {})
+    journal.mark.set({"digest": "d"})
+    assert journal.interrupted() is None
+    assert run(*FORCED).exit_code == 0
+    assert (journal.interrupted() or {})["digest"] == "d"
+    assert forgotten == []
 
 
 def test_without_a_lock_nothing_is_done(opened: Opener, forgotten: list[str]) -> None:
