@@ -22,7 +22,7 @@ class NamespaceArgs:
     pods: int = demand.PODS
     cpu: str = str(demand.CPU)
     memory: str = demand.MEMORY
-    storage: str = "2Ti"
+    storage: str = demand.STORAGE
     load_balancers: int = 0
 
 

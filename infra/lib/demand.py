@@ -1,4 +1,4 @@
-"""What the workloads may ask for at most, against what their namespace allows: a quota too small is found here."""
+"""What a namespace of ours may be asked for at most, against its quota: a setting too large is found before a plan."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,21 +10,41 @@ from infra.lib.parts import WorkloadSize
 PODS: Final = 60
 CPU: Final = 64
 MEMORY: Final = "128Gi"
+STORAGE: Final = "2Ti"
+ALLOWED: Final = f"{PODS} pods, {CPU} processors, {MEMORY} of memory and {STORAGE} of volumes"
 _UNITS: Final = {"Mi": 1, "Gi": 1024, "Ti": 1024 * 1024}
 
 
 @dataclass(frozen=True, slots=True)
 class Demand:
-    """Pods, millicores and mebibytes."""
+    """Pods, millicores, mebibytes of memory and of volumes."""
 
-    pods: int
-    cpu: int
-    memory: int
+    pods: int = 0
+    cpu: int = 0
+    memory: int = 0
+    storage: int = 0
+
+    def __add__(self, other: "Demand") -> "Demand":
+        return Demand(
+            self.pods + other.pods,
+            self.cpu + other.cpu,
+            self.memory + other.memory,
+            self.storage + other.storage,
+        )
 
     def over(self) -> str:
         """What it exceeds, or nothing."""
-        bounds = {"pods": (self.pods, PODS), "cpu": (self.cpu, CPU * 1000), "memory": (self.memory, mebibytes(MEMORY))}
+        bounds = {
+            "pods": (self.pods, PODS),
+            "cpu": (self.cpu, CPU * 1000),
+            "memory": (self.memory, mebibytes(MEMORY)),
+            "storage": (self.storage, mebibytes(STORAGE)),
+        }
         return ", ".join(name for name, (asked, allowed) in bounds.items() if asked > allowed)
+
+
+# A migration's Job and an administrator's command run beside the workloads.
+JOBS: Final = Demand(pods=2, cpu=3000, memory=384 + 1024)
 
 
 def of(sizes: Iterable[WorkloadSize]) -> Demand:
@@ -35,6 +55,15 @@ def of(sizes: Iterable[WorkloadSize]) -> Demand:
         sum((one.max_replicas + 1) * millicores(one.cpu_limit) for one in known),
         sum((one.max_replicas + 1) * mebibytes(one.memory) for one in known),
     )
+
+
+def members(number: int, *, cpu: str, memory: str) -> Demand:
+    """Pods of a server, of which no more than its members are there."""
+    return Demand(number, number * millicores(cpu), number * mebibytes(memory))
+
+
+def volumes(*sizes: str, number: int = 1) -> Demand:
+    return Demand(storage=number * sum(map(mebibytes, sizes)))
 
 
 def millicores(text: str) -> int:

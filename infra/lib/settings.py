@@ -70,7 +70,7 @@ class StackSettings(parts.Part):
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
-        for check in (_images, _cluster, _hosts, _choices, _private_parts, _weakenings):
+        for check in (_images, _cluster, _hosts, _choices, _bounds, _private_parts, _weakenings):
             check(self)
         return self
 
@@ -140,10 +140,25 @@ def _choices(settings: StackSettings) -> None:
     for name, size in (("web", settings.sizes.web), ("worker", settings.sizes.worker), ("edge", settings.sizes.edge)):
         if size.max_replicas < size.replicas:
             _refuse(f"sizes.{name}.max_replicas", f"allowed: {size.replicas} (sizes.{name}.replicas) or more")
-    over = demand.of([settings.sizes.web, settings.sizes.worker]).over()
-    if over:
-        allowed = f"{demand.PODS} pods, {demand.CPU} processors, {demand.MEMORY} at their largest"
-        _refuse("sizes", f"more {over} than the namespace's quota; allowed: {allowed}")
+
+
+def _bounds(settings: StackSettings) -> None:
+    """Each namespace at its largest, against its quota: else a volume or a pod is refused in the middle of an apply."""
+    sizes, database, keys, files = settings.sizes, settings.database, settings.keys, settings.files
+    asked = [("sizes", demand.of([sizes.web, sizes.worker]) + demand.JOBS)]
+    if settings.edge.kind == "proxy":
+        asked.append(("sizes.edge", demand.of([sizes.edge])))
+    if database.kind != "external":
+        number = database.instances if database.kind == "cloudnative-pg" else 1
+        asked.append(("database", demand.members(number, cpu=database.cpu, memory=database.memory)))
+        asked.append(("database.storage", demand.volumes(database.storage, number=number)))
+    if settings.contour == "private" and keys.kind == "openbao":
+        asked.append(("keys.storage", demand.volumes(keys.storage, number=keys.replicas)))
+    if files.kind == "volume":
+        asked.append(("files.storage", demand.volumes(files.storage, "1Gi", "1Gi")))  # beside journal and keyring
+    for where, wanted in asked:
+        if over := wanted.over():
+            _refuse(where, f"more {over} at its largest than its namespace's quota; allowed: {demand.ALLOWED}")
 
 
 def _private_parts(settings: StackSettings) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra.errors import DeployProblem
 from infra.render import render_all
 from scripts.env import standing
-from scripts.env.cost import asked_for, given_by
+from scripts.env.asked import CPU, MEMORY, Asked, asked_for, claimed_classes, given_by
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem, WrongCluster
 from scripts.env.kube import Cluster
@@ -22,6 +22,7 @@ from scripts.tools.tool import BIN
 OLDEST: Final = (1, 30)  # ValidatingAdmissionPolicy is stable from here on
 SKEW: Final = 60.0
 VERBS: Final = ("get", "create", "patch", "delete")
+_SIZED_BY: Final = {"edge": "sizes.edge", "data": "database", "keys": "keys"}
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -155,52 +156,57 @@ def _rights(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
 
 
 def _capacity(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
-    nodes = cluster.request("GET", "/api/v1/nodes")["items"]
-    there = given_by(nodes)
-    return _enough(
-        "capacity", asked_for(manifests), there, "the nodes have", f"add nodes, or lower {environment.at('sizes')}"
-    )
+    """Room for what is asked for at first, while it is rolled out; what an autoscaler adds later is the quotas'."""
+    asked = asked_for(manifests, "rolled out")
+    there = given_by(cluster.request("GET", "/api/v1/nodes")["items"])
+    lacking = short_of(asked, {line: there[line] for line in ("pods", CPU, MEMORY) if line in there})
+    if lacking:
+        return Checked("capacity", False, f"the nodes have {lacking}", f"add nodes, or lower {environment.at('sizes')}")
+    return Checked("capacity", True, f"{asked[CPU]} cores and {asked[MEMORY]:.1f} GiB are asked for")
 
 
 def _quotas(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
-    """The quotas in force, and those the platform stack will bring."""
-    there = cluster.request("GET", "/api/v1/resourcequotas")["items"]
+    """The quotas in force, and those the platform stack will bring, against each namespace at its largest."""
+    there = [one for one in cluster.request("GET", "/api/v1/resourcequotas")["items"] if not _of_some_pods(one)]
     for quota in [*there, *(one for one in manifests if one["kind"] == "ResourceQuota")]:
         place = quota["metadata"]["namespace"]
         inside = [one for one in manifests if one["metadata"].get("namespace") == place]
-        told = _enough(
-            "quotas",
-            asked_for(inside),
-            given_by([quota]),
-            f"the quota of {place} allows",
-            f"raise the quota of namespace {place}, or lower {environment.at('sizes')}",
-        )
-        if not told.ok:
-            return told
+        if lacking := short_of(asked_for(inside, "largest"), given_by([quota])):
+            part = _SIZED_BY.get(place, "sizes")
+            hint = f"raise the quota of namespace {place}, or lower {environment.at(*part.split('.'))}"
+            return Checked("quotas", False, f"the quota of {place} allows {lacking}", hint)
     return Checked("quotas", True, "are large enough")
 
 
-def _enough(name: str, asked: Mapping[str, Any], there: Mapping[str, Any], who: str, hint: str) -> Checked:
-    for line in ("cpu", "memory"):
-        if there[line] and asked[line] > there[line]:
-            return Checked(name, False, f"{asked[line]} {line} are asked for and {who} {there[line]}", hint)
-    return Checked(name, True, f"{asked['cpu']} cores and {asked['memory']:.1f} GiB are asked for")
+def _of_some_pods(quota: Mapping[str, Any]) -> bool:
+    return bool(quota["spec"].get("scopes") or quota["spec"].get("scopeSelector"))
+
+
+def short_of(asked: Asked, there: Asked) -> str:
+    """What is asked for beyond what is there, or nothing."""
+    return ", ".join(
+        f"{allowed.normalize():f} {line} of {asked[line].normalize():f}"
+        for line, allowed in there.items()
+        if asked[line] > allowed
+    )
 
 
 def _storage(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:
-    if not asked_for(manifests)["storage"]:
+    """Whether a class lets pods of several nodes write, no cluster tells: docs/clouds.md."""
+    wanted = claimed_classes(manifests)
+    if not wanted:
         return Checked("storage class", True, "none is needed")
     classes = cluster.request("GET", "/apis/storage.k8s.io/v1/storageclasses")["items"]
-    named = environment.settings.cluster.storage_class
+    known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
+    for name in ("storage_class", "shared_storage_class"):
+        named = getattr(environment.settings.cluster, name)
+        if named in wanted - {one["metadata"]["name"] for one in classes} - {""}:
+            where = environment.at("cluster", name)
+            return Checked("storage class", False, f"{named} is not there", f"{where}: there are: {known}")
     defaults = [one for one in classes if (one["metadata"].get("annotations") or {}).get(DEFAULT_CLASS) == "true"]
-    if named and named not in {one["metadata"]["name"] for one in classes}:
-        known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
-        where = environment.at("cluster", "storage_class")
-        return Checked("storage class", False, "the one of the settings is not there", f"{where}: there are: {known}")
-    if not named and not defaults:
-        known = ", ".join(one["metadata"]["name"] for one in classes) or "none"
+    if "" in wanted and not defaults:
         return Checked("storage class", False, "no default class", f"set `cluster.storage_class`; there are: {known}")
-    return Checked("storage class", True, named or "the default one")
+    return Checked("storage class", True, ", ".join(one or "the default one" for one in sorted(wanted)))
 
 
 def _classes(cluster: Cluster, manifests: list[dict[str, Any]], environment: Environment) -> Checked:

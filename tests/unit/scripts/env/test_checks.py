@@ -94,12 +94,47 @@ def test_a_quota_too_small_is_told_with_its_namespace(cluster: FakeCluster, open
     quota = {"metadata": {"namespace": "vault"}, "spec": {"hard": {"requests.cpu": "100m", "requests.memory": "64Gi"}}}
     cluster.answers["/api/v1/resourcequotas"] = {"items": [quota]}
     found = one_failed(opened(), "quotas")
-    assert "the quota of vault allows" in found.told
+    assert "the quota of vault allows 0.1 requests.cpu of " in found.told
+
+
+@pytest.mark.parametrize(
+    ("place", "hard"),
+    [
+        ("vault", {"pods": "2"}),
+        ("vault", {"limits.cpu": "1"}),
+        ("data", {"requests.storage": "10Gi"}),
+        ("data", {"persistentvolumeclaims": "0"}),
+        ("edge", {"pods": "1"}),
+        ("edge", {"memory": "64Mi"}),
+    ],
+)
+def test_every_line_of_a_quota_is_compared_in_every_namespace(
+    cluster: FakeCluster, opened: Opener, place: str, hard: dict[str, str]
+) -> None:
+    quota: dict[str, Any] = {"metadata": {"namespace": place}, "spec": {"hard": hard}}
+    cluster.answers["/api/v1/resourcequotas"] = {"items": [quota]}
+    assert f"the quota of {place} allows" in one_failed(opened(), "quotas").told
+    quota["spec"] |= {"scopes": ["BestEffort"]}  # of pods that are none of ours
+    assert failed(opened()) == {}
+
+
+def test_a_quota_has_to_allow_what_an_autoscaler_may_make(cluster: FakeCluster, opened: Opener) -> None:
+    quota = {"metadata": {"namespace": "edge"}, "spec": {"hard": {"pods": "5"}}}
+    cluster.answers["/api/v1/resourcequotas"] = {"items": [quota]}
+    assert failed(opened(sizes__edge={"replicas": 2, "max_replicas": 4})) == {}
+    found = one_failed(opened(sizes__edge={"replicas": 2, "max_replicas": 5}), "quotas")
+    assert "allows 5 pods of 6" in found.told
 
 
 def test_nodes_too_small_are_told(cluster: FakeCluster, opened: Opener) -> None:
     cluster.answers["/api/v1/nodes"] = {"items": [{"status": {"allocatable": {"cpu": "500m", "memory": "64Gi"}}}]}
-    assert "cpu are asked for" in one_failed(opened(), "capacity").told
+    assert "the nodes have 0.5 requests.cpu of " in one_failed(opened(), "capacity").told
+
+
+def test_nodes_with_room_for_too_few_pods_are_told(cluster: FakeCluster, opened: Opener) -> None:
+    room = {"cpu": "16", "memory": "64Gi", "pods": "3"}
+    cluster.answers["/api/v1/nodes"] = {"items": [{"status": {"allocatable": room}}]}
+    assert "the nodes have 3 pods of " in one_failed(opened(), "capacity").told
 
 
 def test_no_storage_class_is_told_with_those_that_are_there(cluster: FakeCluster, opened: Opener) -> None:
@@ -107,6 +142,16 @@ def test_no_storage_class_is_told_with_those_that_are_there(cluster: FakeCluster
     assert "hdd" in one_failed(opened(), "storage class").hint
     environment = opened(cluster__storage_class="ssd")
     assert line_of(environment, "storage_class") in one_failed(environment, "storage class").hint
+
+
+def test_the_class_of_shared_volumes_is_looked_for_too(cluster: FakeCluster, opened: Opener) -> None:
+    del cluster
+    environment = opened(cluster__shared_storage_class="nfs")
+    found = one_failed(environment, "storage class")
+    assert line_of(environment, "shared_storage_class") in found.hint
+    assert "nfs" in found.told
+    assert failed(opened(cluster__shared_storage_class="ssd")) == {}
+    assert failed(opened("public", cluster__shared_storage_class="nfs")) == {}  # nothing there is shared
 
 
 def test_a_clock_that_is_off_is_told(cluster: FakeCluster, opened: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
