@@ -10,13 +10,14 @@ audit key of the key service: a changed, removed or swapped line is found. A lin
 acted upon and is dropped by the next writer.
 """
 
+import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
 
 LABEL: Final = b"larets erasure journal 1"
 NO_MAC: Final = bytes(32)
-_TAIL_BYTES: Final = 4096
 
 
 class Line(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -59,13 +59,29 @@ class Order:
 _line: Final = msgspec.json.Decoder(Line)
 
 
+@dataclass(slots=True)
+class _Checked:
+    """What was read of the file `inode` up to byte `end`, each line against the one before."""
+
+    inode: int = 0
+    end: int = 0
+    mac: bytes = NO_MAC
+    lines: list[Line] = field(default_factory=list)
+    of: dict[str, Line] = field(default_factory=dict)  # erasure → its line
+
+
 class ErasureJournal:
-    """One file; any number of processes append to it, one at a time. `path`'s folder must exist."""
+    """One file; any number of processes append to it, one at a time. `path`'s folder must exist.
+
+    What this process has checked it does not check again, so an erasure costs the same however many there were; only
+    `lines(whole=True)` finds that a line of before was changed since.
+    """
 
     def __init__(self, path: Path, key: bytes) -> None:
         self._path = path
         self._key = key
-        self._checked: tuple[int, int, tuple[Line, ...]] | None = None  # inode, bytes, lines
+        self._lock = Lock()
+        self._checked = _Checked()
 
     def append(self, order: Order) -> Line:
         """Writes a line and flushes it to the disk; only then may the person be shredded.
@@ -75,76 +91,74 @@ class ErasureJournal:
         Raises:
             JournalBroken, JournalUnavailable.
         """
-        with self._locked() as descriptor:
-            lines = self._drop_half_line(descriptor)
-            for line in lines:
-                if line.erasure == order.erasure:
-                    return line
-            before = bytes.fromhex(lines[-1].mac) if lines else NO_MAC
-            bare = Line(
-                len(lines) + 1,
-                datetime.now(UTC),
-                order.tenant,
-                order.subject,
-                sorted(order.groups),
-                order.reason,
-                order.erasure,
-            )
-            line = msgspec.structs.replace(bare, mac=self._mac(before, bare).hex())
-            _write(descriptor, msgspec.json.encode(line) + b"\n")
+        with self._locked() as descriptor, self._lock:
+            checked = self._read_on(descriptor)
+            line = checked.of.get(order.erasure)
+            if line is None:
+                _drop_half_line(descriptor, checked.end)
+                bare = Line(
+                    len(checked.lines) + 1,
+                    datetime.now(UTC),
+                    order.tenant,
+                    order.subject,
+                    sorted(order.groups),
+                    order.reason,
+                    order.erasure,
+                )
+                line = msgspec.structs.replace(bare, mac=self._mac(checked.mac, bare).hex())
+                _write(descriptor, msgspec.json.encode(line) + b"\n")
+            os.fsync(descriptor)
         self._flush_folder()
         return line
 
-    def lines(self) -> tuple[Line, ...]:
+    def lines(self, *, whole: bool = False) -> tuple[Line, ...]:
         """All lines, each checked against the one before; none where there is no file yet.
+
+        Args:
+            whole: checks them all, also those that this process has checked before.
 
         Raises:
             JournalBroken.
         """
         try:
-            with self._path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                known = self._checked
-                if known is not None and known[:2] == (status.st_ino, status.st_size):
-                    return known[2]
-                content = file.read()
+            with self._path.open("rb") as file, self._lock:
+                return tuple(self._read_on(file.fileno(), whole=whole).lines)
         except FileNotFoundError:
             return ()
         except OSError as error:
             raise JournalBroken(f"the erasure journal cannot be read: {error.strerror}") from error
-        lines = self._read(content)
-        self._checked = (status.st_ino, len(content), lines)
-        return lines
 
-    def _read(self, content: bytes) -> tuple[Line, ...]:
+    def _read_on(self, descriptor: int, *, whole: bool = False) -> _Checked:
+        status = os.fstat(descriptor)
+        known, self._checked = self._checked, _Checked(status.st_ino)
+        if not whole and known.inode == status.st_ino and known.end <= status.st_size:
+            with contextlib.suppress(JournalBroken):  # another file was written over it: it is read as a new one
+                self._checked = self._take(known, os.pread(descriptor, status.st_size - known.end, known.end))
+                return self._checked
+        self._checked = self._take(self._checked, os.pread(descriptor, status.st_size, 0))
+        return self._checked
+
+    def _take(self, checked: _Checked, content: bytes) -> _Checked:
         whole, _, _ = content.rpartition(b"\n")  # what follows the last line feed was cut short by a crash
-        lines: list[Line] = []
-        before = NO_MAC
-        for number, raw in enumerate(whole.split(b"\n") if whole else (), 1):
+        for raw in whole.split(b"\n") if whole else ():
+            number = len(checked.lines) + 1
             try:
                 line = _line.decode(raw)
                 mac = bytes.fromhex(line.mac)
             except (msgspec.DecodeError, ValueError) as error:
                 raise JournalBroken(f"line {number} of the erasure journal is not a line of it") from error
-            if line.n != number or mac != self._mac(before, line):
+            if line.n != number or mac != self._mac(checked.mac, line):
                 raise JournalBroken(f"line {number} of the erasure journal does not follow the one before")
-            lines.append(line)
-            before = mac
-        return tuple(lines)
+            checked.lines.append(line)
+            checked.of[line.erasure] = line
+            checked.mac = mac
+            checked.end += len(raw) + 1
+        return checked
 
     def _mac(self, before: bytes, line: Line) -> bytes:
         return keyed_hash(self._key, before + msgspec.json.encode(msgspec.structs.replace(line, mac="")))
 
-    def _drop_half_line(self, descriptor: int) -> tuple[Line, ...]:
-        size = os.fstat(descriptor).st_size
-        content = os.pread(descriptor, size, 0)
-        lines = self._read(content)
-        whole = content.rfind(b"\n") + 1
-        if whole < size:
-            os.ftruncate(descriptor, whole)
-        return lines
-
-    @contextmanager
+    @contextlib.contextmanager
     def _locked(self) -> Iterator[int]:
         try:
             descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -167,11 +181,15 @@ class ErasureJournal:
             os.close(folder)
 
 
+def _drop_half_line(descriptor: int, end: int) -> None:
+    if end < os.fstat(descriptor).st_size:
+        os.ftruncate(descriptor, end)
+
+
 def _write(descriptor: int, line: bytes) -> None:
     """All of it or, as far as this process can tell, nothing: half a line would be dropped by the next writer."""
     if os.write(descriptor, line) != len(line):
         raise OSError(28, os.strerror(28))
-    os.fsync(descriptor)
 
 
 async def open_journal(path: Path, keys: "KeyService") -> ErasureJournal:

@@ -51,7 +51,7 @@ async def prove(vault: Vault, journal: ErasureJournal, tenant: str, subject: byt
     [counted] = await store.fetch(vault.pool, sql.PROOF, subject, newest.tenant_key, groups)
     [person] = await store.fetch(vault.pool, sql.SUBJECT, subject, newest.tenant_key)
     left = dict(counted)
-    lines = {line.erasure: line for line in await asyncio.to_thread(journal.lines)}
+    lines = {line.erasure: line for line in await asyncio.to_thread(journal.lines, whole=True)}
     line = lines.get(newest.id)
     documents = await list_documents(vault, newest)
     checks = {

@@ -58,7 +58,7 @@ async def compare(pool: asyncpg.Pool, journal: ErasureJournal, *, newest: int | 
     """
     # The database first: a line written after it was asked is not missing.
     told = await store.fetch(pool, sql.NEWEST_LINE)
-    lines = await asyncio.to_thread(journal.lines)
+    lines = await asyncio.to_thread(journal.lines, whole=newest is None)
     if told:
         number, mac = told[0]["journal_number"], told[0]["journal_mac"]
         if number > len(lines):

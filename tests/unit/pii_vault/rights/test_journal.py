@@ -2,13 +2,14 @@
 
 import multiprocessing
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pii_vault.core.tokens import new_id, new_subject_text
 from pii_vault.rights.errors import JournalBroken, JournalUnavailable
-from pii_vault.rights.journal import ErasureJournal, Order
+from pii_vault.rights.journal import ErasureJournal, Line, Order
 
 KEY = bytes(range(32))
 
@@ -69,6 +70,66 @@ def test_a_touched_journal_is_found(journal: ErasureJournal, tmp_path: Path, tou
         ErasureJournal(path, key).lines()
     with pytest.raises(JournalBroken):
         ErasureJournal(path, key).append(order())
+
+
+def macs(journal: ErasureJournal, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]) -> int:
+    """How many lines are reckoned while it acts."""
+    reckoned = 0
+    real = journal._mac
+
+    def count(before: bytes, line: Line) -> bytes:
+        nonlocal reckoned
+        reckoned += 1
+        return real(before, line)
+
+    with monkeypatch.context() as counting:
+        counting.setattr(journal, "_mac", count)
+        act()
+    return reckoned
+
+
+def test_an_erasure_costs_the_same_however_many_there_were(
+    journal: ErasureJournal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(50):
+        journal.append(order())
+    journal.lines()
+    other = ErasureJournal(tmp_path / "erasures.journal", KEY)
+    assert macs(other, monkeypatch, lambda: other.append(order())) == 51  # a process that has just begun checks all
+    assert macs(journal, monkeypatch, lambda: journal.append(order())) == 2  # the other's line and its own
+    assert macs(journal, monkeypatch, journal.lines) == 1
+    assert macs(journal, monkeypatch, journal.lines) == 0
+    assert macs(journal, monkeypatch, lambda: journal.lines(whole=True)) == 52
+    assert journal.lines() == ErasureJournal(tmp_path / "erasures.journal", KEY).lines()
+
+
+def test_a_line_that_is_changed_under_who_has_checked_it_is_found_by_a_whole_look(
+    journal: ErasureJournal, tmp_path: Path
+) -> None:
+    for _ in range(3):
+        journal.append(order())
+    assert len(journal.lines(whole=True)) == 3
+    path = tmp_path / "erasures.journal"
+    path.write_bytes(path.read_bytes().replace(b'"groups":[0]', b'"groups":[1]', 1))
+    with pytest.raises(JournalBroken):
+        journal.lines(whole=True)
+    with pytest.raises(JournalBroken):
+        journal.append(order())
+
+
+def test_another_journal_written_over_it_is_read_as_it_is(journal: ErasureJournal, tmp_path: Path) -> None:
+    other = ErasureJournal(tmp_path / "other.journal", KEY)
+    for each in (journal, other, other):
+        each.append(order())
+    assert len(journal.lines()) == 1
+    (tmp_path / "erasures.journal").write_bytes((tmp_path / "other.journal").read_bytes())
+    assert journal.lines() == other.lines()
+    third = order()
+    assert journal.append(third).n == 3
+    with (tmp_path / "erasures.journal").open("ab") as file:
+        file.write(b"{}\n")
+    with pytest.raises(JournalBroken):
+        journal.lines()
 
 
 def test_a_line_cut_short_by_a_crash_is_dropped(journal: ErasureJournal, tmp_path: Path) -> None:
