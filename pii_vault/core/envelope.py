@@ -114,23 +114,3 @@ def place_opener(*, tenant_key: int) -> Callable[[ValueCipher, bytes, int, int, 
             raise TamperedCiphertext from None
 
     return open_value
-
-
-def value_opener(*, tenant_key: int) -> Callable[[ValueCipher, bytes, bytes, int, bytes], bytes]:
-    """`open_sealed` for the rows of one tenant: (cipher, blob, subject, class key, token) → value.
-
-    The same checks in one call per row; it raises the same errors.
-    """
-    headers, pack = _HEADERS, _pack_sealed_place
-
-    def open_value(cipher: ValueCipher, blob: bytes, subject: bytes, class_key: int, token: bytes) -> bytes:
-        header = blob[:2]
-        if header != headers[cipher.suite] or len(subject) + len(token) != 2 * _ID_BYTES:
-            raise UnknownSuite if len(blob) >= OVERHEAD_BYTES else TamperedCiphertext
-        aad = pack(header, tenant_key, subject, class_key, token)
-        try:
-            return cipher.decrypt(blob[2:_SEALED_FROM], blob[_SEALED_FROM:], aad)
-        except (AuthenticationFailed, ValueError):
-            raise TamperedCiphertext from None
-
-    return open_value

@@ -49,16 +49,6 @@ def new_token_text(class_id: str, *, tenant: str, bits: bytes) -> str:
     return prefix + _body(bits, zlib.crc32(bits, _seed(prefix, tenant)) & 1023)
 
 
-def new_tokens(class_id: str, *, tenant: str, count: int) -> list[tuple[bytes, str]]:
-    """`count` new random tokens as (bits, text): one system call for the whole batch."""
-    prefix = f"tok_{class_id}_"
-    seed = _seed(prefix, tenant)
-    crc32 = zlib.crc32
-    noise = os.urandom(TOKEN_BYTES * count)
-    drawn = [noise[at : at + TOKEN_BYTES] for at in range(0, len(noise), TOKEN_BYTES)]
-    return [(bits, prefix + _body(bits, crc32(bits, seed) & 1023)) for bits in drawn]
-
-
 def parse_token(text: str, *, tenant: str) -> Token:
     """The token of this text. Raises MalformedToken unless it is spelled exactly as this tenant's is."""
     token = _split_token(text)
@@ -73,11 +63,6 @@ def parse_token(text: str, *, tenant: str) -> Token:
 def token_writer(class_id: str, *, tenant: str) -> Callable[[bytes], str]:
     """`new_token_text` of one class and tenant, for a batch: what they share is worked out once."""
     return text_writer(f"tok_{class_id}_", tenant=tenant)
-
-
-def subject_writer(*, tenant: str) -> Callable[[bytes], str]:
-    """`new_subject_text` of one tenant, for a batch."""
-    return text_writer("sub_", tenant=tenant)
 
 
 def parse_tokens(texts: Iterable[str], *, tenant: str) -> list[tuple[str, bytes] | None]:

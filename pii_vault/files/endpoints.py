@@ -75,13 +75,15 @@ def build_files(vault: Vault, authenticator: Authenticator, files: FileStore) ->
         """The file, or one range of it."""
         opened = await _open(token, request, larets_purpose)
         FILES.labels("fetch").inc()
-        return StreamingResponse(opened.pieces(), 206 if _ranged(request) else 200, _about(opened))
+        status, headers = _about(opened, request)
+        return StreamingResponse(opened.pieces(), status, headers)
 
     @router.head("/v1/files/{token}")
     async def describe(token: str, request: Request, larets_purpose: Annotated[str, Header()] = "") -> Response:
         """Size and kind; a look like any other, since they are released."""
         opened = await _open(token, request, larets_purpose)
-        return Response(status_code=206 if _ranged(request) else 200, headers=_about(opened))
+        status, headers = _about(opened, request)
+        return Response(status_code=status, headers=headers)
 
     async def _open(token: str, request: Request, purpose: str) -> OpenedFile:
         request_id = new_request_id()
@@ -139,7 +141,8 @@ def _range(request: Request) -> tuple[int, int | None]:
     return int(first), int(last) + 1 if last else None
 
 
-def _about(opened: OpenedFile) -> dict[str, str]:
+def _about(opened: OpenedFile, request: Request) -> tuple[int, dict[str, str]]:
+    """Status and headers. A range that is the whole file is a range all the same (RFC 9110 §15.3.7)."""
     headers = _HEADERS | {
         "content-type": opened.label.media_type,
         "content-length": str(opened.stop - opened.start),
@@ -147,6 +150,6 @@ def _about(opened: OpenedFile) -> dict[str, str]:
     }
     if opened.label.name:
         headers["content-disposition"] += f"; filename*=UTF-8''{quote(opened.label.name, safe='')}"
-    if opened.start or opened.stop < opened.label.size:
-        headers["content-range"] = f"bytes {opened.start}-{opened.stop - 1}/{opened.label.size}"
-    return headers
+    if not _ranged(request) or opened.start == opened.stop:
+        return 200, headers
+    return 206, headers | {"content-range": f"bytes {opened.start}-{opened.stop - 1}/{opened.label.size}"}

@@ -23,7 +23,6 @@ Check = Callable[[Any, Dictionary], Any]
 
 # Ten digits of a Russian mobile number, let alone eleven, are above it; ids of a shop's database stay below.
 MAX_IDENTIFIER: Final = 2**31 - 1
-MAX_MONEY: Final = Decimal(1_000_000_000)
 MAX_QUANTITY: Final = Decimal(1_000_000)
 MONEY_PLACES: Final = 2
 QUANTITY_PLACES: Final = 3

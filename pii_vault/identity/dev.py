@@ -1,12 +1,10 @@
 """Tokens without a sign-in, for `larets dev token` and tests. Refused outside dev and test."""
 
-from sqlalchemy import select
-
 from pii_vault.identity import store
 from pii_vault.identity.clients import TokenAudience
 from pii_vault.identity.context import OpenIdentity
 from pii_vault.identity.errors import DevOnly, UnknownStaff
-from pii_vault.identity.models import Staff, Tenant
+from pii_vault.identity.models import Staff
 from pii_vault.identity.tokens import access_token
 
 DEV_CLIENT = "dev-cli"
@@ -28,18 +26,3 @@ def issue_vault_token(issuer: OpenIdentity, *, staff_id: str, audience: TokenAud
             raise UnknownStaff
         session = store.begin(db, staff_id=staff_id, device="larets dev", policy=issuer.policy, now=now)
         return access_token(issuer, session, audience=audience, client_id=DEV_CLIENT, now=now)
-
-
-def staff_with_role(issuer: OpenIdentity, *, tenant: str, role: str) -> str:
-    """The id of the first active member of staff with this role. Raises UnknownStaff."""
-    query = (
-        select(Staff.id)
-        .join(Tenant)
-        .where(Tenant.id == tenant, Staff.role == role, Staff.state == "active")
-        .order_by(Staff.created_at)
-    )
-    with issuer.sessions() as db:
-        found = db.scalars(query).first()
-    if found is None:
-        raise UnknownStaff
-    return found

@@ -48,14 +48,22 @@ _KEY_TYPES: Final[dict[Kind, dict[str, Any]]] = {
 
 
 def create_transit_keys(options: TransitOptions) -> None:
-    """Makes the keys that belong to no tenant. Once, by the operator. Raises TenantKeyExists when they are there."""
+    """Makes the keys that belong to no tenant, or those of them that an interrupted run did not come to.
+
+    Once, by the operator. Raises TenantKeyExists when all are there.
+    """
     session = TransitSession(options)
     try:
         calls = Calls(session, options.mount)
-        if calls.read("audit") is not None or calls.read("checkpoint") is not None:
+        kinds: dict[str, dict[str, Any]] = {
+            "audit": {"type": "hmac", "key_size": KEY_BYTES},
+            "checkpoint": {"type": "ed25519"},
+        }
+        lacking = [name for name in kinds if calls.read(name) is None]
+        if not lacking:
             raise TenantKeyExists("the key service already holds the audit log's keys; nothing was changed")
-        calls.post("keys/audit", {"type": "hmac", "key_size": KEY_BYTES})
-        calls.post("keys/checkpoint", {"type": "ed25519"})
+        for name in lacking:
+            calls.post(f"keys/{name}", kinds[name])
     finally:
         session.close()
 

@@ -14,6 +14,8 @@ from pii_vault.relay.errors import ForbiddenAddress, SendingFailed
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Lookup = Callable[[str, int], Awaitable[Sequence[str]]]
 LOOKUP_SECONDS: Final = 5.0
+# Protocol assignments (RFC 6890) and the former site-local addresses (RFC 3879): the library calls some of them global.
+_INNER: Final = (ipaddress.ip_network("192.0.0.0/24"), ipaddress.ip_network("fec0::/10"))
 _NAT64: Final = ipaddress.ip_network("64:ff9b::/96")
 
 
@@ -33,7 +35,9 @@ class Reach:
             return True
         if any(plain in network for network in self.networks if network.version == plain.version):
             return True
-        return plain.is_global and not plain.is_multicast and not plain.is_reserved and not plain.is_unspecified
+        if plain.is_multicast or plain.is_reserved or plain.is_unspecified or any(plain in one for one in _INNER):
+            return False
+        return plain.is_global
 
 
 def _plain(address: Address) -> Address:

@@ -70,13 +70,6 @@ class BadParameters(InvalidRequest):
     code = "bad_parameters"
 
 
-class NoRecipient(VaultError):
-    """The person has no value of the class that this template needs. Nothing was sent."""
-
-    status_code = 422
-    code = "no_recipient"
-
-
 class RelayBudgetExceeded(VaultError):
     """The shop has sent as much as it may in this hour and channel. Nothing was sent; the officer was alarmed."""
 

@@ -92,6 +92,7 @@ async def test_a_file_is_kept_and_comes_back(api: httpx.AsyncClient, tmp_path: P
         (f"bytes={CHUNK_BYTES}-", CHUNK_BYTES, len(CONTENT)),
         ("bytes=-7", len(CONTENT) - 7, len(CONTENT)),
         ("bytes=100-99999999", 100, len(CONTENT)),
+        ("bytes=0-", 0, len(CONTENT)),  # what a player asks first
     ],
 )
 async def test_a_range_is_that_part(api: httpx.AsyncClient, asked: str, start: int, stop: int) -> None:
@@ -100,6 +101,8 @@ async def test_a_range_is_that_part(api: httpx.AsyncClient, asked: str, start: i
     assert answer.status_code == 206
     assert answer.headers["content-range"] == f"bytes {start}-{stop - 1}/{len(CONTENT)}"
     assert answer.content == CONTENT[start:stop]
+    head = await api.head(f"/v1/files/{kept['token']}", headers=PURPOSE | {"range": asked})
+    assert (head.status_code, head.headers["content-range"]) == (206, answer.headers["content-range"])
 
 
 @pytest.mark.parametrize(

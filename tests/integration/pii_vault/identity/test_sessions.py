@@ -13,7 +13,7 @@ from sqlalchemy import select
 
 from pii_vault.errors import StoreUnavailable, Unauthenticated
 from pii_vault.identity import store
-from pii_vault.identity.dev import issue_vault_token, staff_with_role
+from pii_vault.identity.dev import issue_vault_token
 from pii_vault.identity.errors import DevOnly, UnknownStaff
 from pii_vault.identity.housekeeping import purge_identity
 from pii_vault.identity.models import SigningKey, StaffSession
@@ -328,9 +328,9 @@ async def test_signout_with_a_forged_id_token_asks(stage: Stage) -> None:
 
 async def test_shortcut_is_refused_outside_dev(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     member = stage.member("sales")
-    assert staff_with_role(stage.issuer, tenant="demo", role="sales") == member.staff_id
+    assert issue_vault_token(stage.issuer, staff_id=member.staff_id)
     with pytest.raises(UnknownStaff):
-        staff_with_role(stage.issuer, tenant="demo", role="owner")
+        issue_vault_token(stage.issuer, staff_id="stf_nobody")
     production = stage.issuer.settings.model_copy(update={"environment": "production"})
     monkeypatch.setattr(stage.issuer.identity, "settings", production)
     with pytest.raises(DevOnly):

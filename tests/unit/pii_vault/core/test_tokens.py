@@ -147,13 +147,6 @@ def test_no_text_breaks_the_parsers(text: str) -> None:
             tokens.parse_token(candidate, tenant="demo")
 
 
-def test_a_batch_of_new_tokens_is_distinct_and_parses() -> None:
-    drawn = tokens.new_tokens("birth_date", tenant="demo", count=1000)
-    assert len({bits for bits, _ in drawn}) == 1000
-    assert all(tokens.parse_token(text, tenant="demo").bits == bits for bits, text in drawn)
-    assert tokens.new_tokens("birth_date", tenant="demo", count=0) == []
-
-
 def test_subjects_are_refused_like_tokens() -> None:
     text = tokens.new_subject_text(bytes(16), tenant="demo")
     assert tokens.parse_subject_shape(text) == bytes(16)

@@ -100,6 +100,16 @@ def test_an_engine_without_the_logs_keys_is_not_taken_for_ones_own(options: Tran
         create_transit_keys(options)
 
 
+@pytest.mark.parametrize("lost", ["audit", "checkpoint"])
+def test_keys_that_were_made_by_half_are_made_whole(options: TransitOptions, engine: FakeTransit, lost: str) -> None:
+    create_transit_keys(options)
+    kept = {name: key for name, key in engine.keys.items() if name != lost}
+    del engine.keys[lost]
+    create_transit_keys(options)
+    assert {name: engine.keys[name] for name in kept} == kept
+    TransitKeys(options)
+
+
 async def test_an_unknown_tenant_makes_no_key_by_the_way(keys: TransitKeys, engine: FakeTransit) -> None:
     with pytest.raises(UnknownTenantKey):
         await keys.generate("nobody", [b"subject"])
