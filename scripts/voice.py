@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import Any, NoReturn
 
 
@@ -22,6 +23,14 @@ def emit(value: Any) -> None:
 def emit_line(value: Any) -> None:
     """One of several results for a program, each on a line of its own."""
     print(json.dumps(value, ensure_ascii=False, default=str), flush=True)
+
+
+def last_line(
+    rehearsal: str, checks: Mapping[str, str], *, seconds: float, provider: str | None = None, **notes: Any
+) -> None:
+    """The one JSON object that `make tools`, `make images` and the rehearsals end with, however they end."""
+    told = {"rehearsal": rehearsal, "provider": provider, "checks": checks, "seconds": round(seconds, 1)}
+    result(json.dumps(told | notes, ensure_ascii=False))
 
 
 def fail(problem: str, *, hint: str = "") -> NoReturn:

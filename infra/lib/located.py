@@ -11,6 +11,16 @@ from infra.errors import SettingsInvalid
 Where = tuple[str | int, ...]
 
 
+class _Loader(yaml.SafeLoader):
+    """Tells the line of a value that is not of its kind, such as the 32nd of a month."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:  # noqa: FBT001, FBT002  the library's
+        try:
+            return super().construct_object(node, deep)
+        except ValueError:
+            raise yaml.constructor.ConstructorError(None, None, "no such value", node.start_mark) from None
+
+
 class Located:
     """A parsed YAML document and where each of its parts stands."""
 
@@ -19,14 +29,20 @@ class Located:
         self.name = name
         self._lines: dict[Where, int] = {(): 1}
         try:
-            node = yaml.compose(text, Loader=yaml.SafeLoader)
+            loader = _Loader(text)
+            node = loader.get_single_node()
+            if not isinstance(node, yaml.MappingNode):
+                raise SettingsInvalid(f"{name}:1: the file must hold settings (`key: value`)")
+            self._walk(node, ())
+            self.content: dict[str, Any] = loader.construct_document(node)
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             raise SettingsInvalid(f"{name}:{line}: not YAML: {error.problem}") from None
-        if not isinstance(node, yaml.MappingNode):
-            raise SettingsInvalid(f"{name}:1: the file must hold settings (`key: value`)")
-        self._walk(node, ())
-        self.content: dict[str, Any] = yaml.safe_load(text)
+        except yaml.reader.ReaderError as error:
+            line = text.count("\n", 0, error.position) + 1
+            raise SettingsInvalid(f"{name}:{line}: not YAML: a character that no text has") from None
+        except RecursionError:
+            raise SettingsInvalid(f"{name}:1: not settings: nested too deeply") from None
 
     @classmethod
     def read(cls, path: Path) -> "Located":

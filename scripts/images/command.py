@@ -1,18 +1,18 @@
 """`larets images [NAME…]`: the container images of both contours, as archives with digests and lists of contents."""
 
-import json
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
 
-from scripts.images.build import Built, build
+from scripts.images.build import Built, build, ready
 from scripts.images.context import IMAGES
 from scripts.images.engine import choose
 from scripts.images.errors import ImageProblem
 from scripts.local.instance import ROOT
-from scripts.voice import fail, result, say
+from scripts.voice import fail, last_line, say
 
 cli = typer.Typer(help="The container images of both contours, built into .tools/images.")
 
@@ -36,7 +36,7 @@ def command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="the result is JSON in any case")] = False,
 ) -> None:
-    """Build what changed. The last line is JSON: images with reference, digest and archive, and seconds."""
+    """Build what changed. The last line is JSON, as of the rehearsals, with reference, digest and archive of each."""
     del as_json
     wanted = names or list(IMAGES)
     unknown = [name for name in wanted if name not in IMAGES]
@@ -45,21 +45,26 @@ def command(
     began = time.monotonic()
     try:
         done = build(choose(engine), wanted, named_base=base, mirror=mirror, sources=sources, fresh=fresh)
+        trials = {name: _start(name, each) for name, each in done.items()} if started else {}
     except ImageProblem as problem:
+        checks = {name: "pass" if ready([name], named_base=base) else "fail" for name in wanted}
+        last_line("images", checks, seconds=time.monotonic() - began, failed=str(problem))
         fail(str(problem), hint=problem.hint)
-    answer: dict[str, Any] = {"images": {name: asdict(each) for name, each in done.items()}}
+    checks = {name: _verdict(trials.get(name, {})) for name in done}
+    notes: dict[str, Any] = {"images": {name: asdict(each) for name, each in done.items()}}
     if started:
-        answer["started"] = {name: _start(name, each) for name, each in done.items()}
-    result(json.dumps(answer | {"seconds": round(time.monotonic() - began, 1)}))
-    if any(verdict != "pass" for trials in answer.get("started", {}).values() for verdict in trials.values()):
+        notes["started"] = trials
+    last_line("images", checks, seconds=time.monotonic() - began, **notes)
+    if set(checks.values()) != {"pass"}:
         raise SystemExit(1)
+
+
+def _verdict(trials: Mapping[str, str]) -> str:
+    return "pass" if all(verdict == "pass" for verdict in trials.values()) else "fail"
 
 
 def _start(name: str, built: Built) -> dict[str, str]:
     from scripts.images.start import start  # noqa: PLC0415  it renders the stacks, and building does without
 
     say(f"  {name}: starting as the stacks do …")
-    try:
-        return start(name, ROOT / built.archive)
-    except ImageProblem as problem:
-        fail(str(problem), hint=problem.hint)
+    return start(name, ROOT / built.archive)

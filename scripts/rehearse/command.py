@@ -4,7 +4,6 @@ The last line on standard output is one JSON object: `rehearsal`, `provider` (ge
 `seconds`. Exit 0 when every check passes.
 """
 
-import json
 import shutil
 import tempfile
 import time
@@ -27,14 +26,16 @@ from scripts.rehearse.checks import (
     removing,
     secrecy,
 )
+from scripts.rehearse.plane import PlaneProblem
 from scripts.rehearse.stage import Stage, answers, staged
 from scripts.rehearse.verdicts import judged
 from scripts.tools.build import make
 from scripts.tools.tool import ToolProblem
-from scripts.voice import fail, result, say
+from scripts.voice import fail, last_line, say
 
 TOOLS: Final = ("etcd", "kwok", "pulumi", "kubernetes", "nca")
 
+SETTLED: Final = "tools, two control planes, settings of both halves"
 # In this order: each finds the environment as the one before left it.
 CHECKS: Final[dict[str, Callable[[Stage], Any]]] = {
     "bad input is found before anything changes": bad_input.all_of,
@@ -65,26 +66,25 @@ def rehearse(
 ) -> None:
     """Rehearse the deployment on this machine."""
     began = time.monotonic()
-    try:
-        make(TOOLS)
-    except ToolProblem as problem:
-        fail(str(problem), hint=problem.hint)
     folder = Path(tempfile.mkdtemp(prefix="larets-rehearsal-"))
     verdicts: dict[str, str] = {}
     provider, notes = "", {}
     try:
+        make(TOOLS)
         with staged(folder) as stage:
-            _settle(stage)
-            verdicts = judged(CHECKS, stage)
+            verdicts = judged({SETTLED: _settle}, stage)
+            if verdicts[SETTLED] == "pass":
+                verdicts |= judged(CHECKS, stage)
             provider, notes = stage.provider, stage.notes
+    except (ToolProblem, PlaneProblem) as problem:
+        last_line("shallow", {SETTLED: "fail"}, seconds=time.monotonic() - began, failed=str(problem))
+        fail(str(problem), hint=problem.hint)
     finally:
         if keep:
             say(f"  the rehearsal's files: {folder}")
         else:
             shutil.rmtree(folder, ignore_errors=True)
-    seconds = round(time.monotonic() - began, 1)
-    answer = {"rehearsal": "shallow", "provider": provider, "checks": verdicts, "seconds": seconds, **notes}
-    result(json.dumps(answer, ensure_ascii=False))
+    last_line("shallow", verdicts, seconds=time.monotonic() - began, provider=provider, **notes)
     if set(verdicts.values()) != {"pass"}:
         raise SystemExit(1)
 

@@ -1,14 +1,14 @@
 """`larets tools NAME…`, also `python -m scripts.tools NAME…`: programs of others for tests and rehearsals."""
 
-import json
+import time
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 
 from scripts.tools.build import is_made, known_tools, make
-from scripts.tools.tool import ToolProblem
-from scripts.voice import emit, fail, result
+from scripts.tools.tool import Tool, ToolProblem
+from scripts.voice import emit, fail, last_line, result
 
 cli = typer.Typer(help="Third-party programs for tests and rehearsals, made once into .tools.")
 
@@ -27,9 +27,14 @@ def command(
         return
     if not names and not everything:
         fail("no tool was named", hint=f"name some of: {', '.join(sorted(known_tools()))}; or give --all")
+    began = time.monotonic()
     try:
         made = make(names or [])
     except ToolProblem as problem:
+        if line:
+            known = known_tools()
+            checks = {name: _state(known.get(name)) for name in names or known}
+            last_line("tools", checks, seconds=time.monotonic() - began)
         fail(str(problem), hint=problem.hint)
     if as_json:
         emit([asdict(each) for each in made])
@@ -37,9 +42,11 @@ def command(
     for each in made:
         result(f"{each.name} {each.version}: {'ready' if not each.seconds else f'made in {each.seconds:.0f} s'}")
     if line:
-        seconds = round(sum(each.seconds for each in made), 1)
-        checks = {each.name: "pass" for each in made}
-        result(json.dumps({"rehearsal": "tools", "provider": None, "checks": checks, "seconds": seconds}))
+        last_line("tools", {each.name: "pass" for each in made}, seconds=sum(each.seconds for each in made))
+
+
+def _state(tool: Tool | None) -> str:
+    return "pass" if tool is not None and is_made(tool) else "fail"
 
 
 def _list(*, as_json: bool) -> None:

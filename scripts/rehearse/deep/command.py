@@ -15,7 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, NoReturn
 
 import typer
 
@@ -31,11 +31,12 @@ from scripts.rehearse.deep.sweep import workplace
 from scripts.rehearse.plane import PlaneProblem
 from scripts.tools.build import is_made, known_tools, make
 from scripts.tools.tool import ToolProblem
-from scripts.voice import fail, result, say
+from scripts.voice import fail, last_line, say
 
 TOOLS: Final = (
     "etcd", "kubernetes", "kubernetes-node", "pulumi", "vault", "containerd", "kube-router", "coredns", "node",
 )  # fmt: skip
+FIRST: Final = "two nodes, images, key service"
 LOGS: Final = ("*.log", "*.yaml", "*.toml", "*.conflist", inside.VERDICT)
 
 cli = typer.Typer(rich_markup_mode=None, add_completion=False)
@@ -56,31 +57,34 @@ def rehearse_deep(
     began = time.monotonic()
     for what, hint in [*lacking(), *(_not_cached() if when_cached else ())]:
         if when_cached:
-            result(json.dumps({"rehearsal": "deep", "provider": None, "checks": {}, "seconds": 0.0, "left_out": what}))
+            last_line("deep", {}, seconds=0.0, left_out=what)
             return
-        fail(what, hint=hint)
+        _end(what, hint, began)
     try:
         inside.chosen(only or [])
     except LookupError as unknown:
         fail(f"no check has {unknown} in its name", hint="; ".join(inside.CHECKS))
-    images = _made()
-    say(f"  tools and images are there, {time.monotonic() - began:.0f} s")
     try:
+        images = _made()
+        say(f"  tools and images are there, {time.monotonic() - began:.0f} s")
         with workplace(keep=keep) as folder:
             verdict = _run(folder, images, only or [])
             if keep:
                 _keep_logs(folder)
                 say(f"  logs and settings: {folder}")
-    except PlaneProblem as problem:
-        fail(str(problem), hint=problem.hint)
-    seconds = round(time.monotonic() - began, 1)
+    except (ToolProblem, ImageProblem, PlaneProblem) as problem:
+        _end(str(problem), problem.hint, began)
     checks = verdict.pop("checks", {})
-    answer = {"rehearsal": "deep", "provider": verdict.pop("provider", ""), "checks": checks, "seconds": seconds}
     if only:
-        answer["only"] = only  # so that nobody takes it for a whole one
-    result(json.dumps({**answer, **verdict}, ensure_ascii=False))
+        verdict["only"] = only  # so that nobody takes it for a whole one
+    last_line("deep", checks, seconds=time.monotonic() - began, **{"provider": "", **verdict})
     if not checks or set(checks.values()) != {"pass"}:
         raise SystemExit(1)
+
+
+def _end(problem: str, hint: str, began: float) -> NoReturn:
+    last_line("deep", {FIRST: "fail"}, seconds=time.monotonic() - began, failed=problem)
+    fail(problem, hint=hint)
 
 
 def _not_cached() -> Iterator[tuple[str, str]]:
@@ -93,14 +97,11 @@ def _not_cached() -> Iterator[tuple[str, str]]:
 
 
 def _made() -> Mapping[str, Built]:
-    """Tools and images; what is there and fits is taken as it is."""
+    """Tools and images; what is there and fits is taken as it is. Raises ToolProblem, ImageProblem."""
     base = os.environ.get("BASE", "")
-    try:
-        make(TOOLS)
-        there = ready(list(IMAGES), named_base=base)
-        return there or build(choose(os.environ.get("ENGINE", "")), list(IMAGES), named_base=base)
-    except (ToolProblem, ImageProblem) as problem:
-        fail(str(problem), hint=problem.hint)
+    make(TOOLS)
+    there = ready(list(IMAGES), named_base=base)
+    return there or build(choose(os.environ.get("ENGINE", "")), list(IMAGES), named_base=base)
 
 
 def _run(folder: Path, images: Mapping[str, Built], only: Sequence[str]) -> dict[str, Any]:
@@ -112,7 +113,7 @@ def _run(folder: Path, images: Mapping[str, Built], only: Sequence[str]) -> dict
         found: dict[str, Any] = json.loads((folder / inside.VERDICT).read_text())
     except OSError:
         say(f"larets: error: the rehearsal ended with {done.returncode} before its checks; --keep leaves its logs")
-        return {"checks": {"two nodes, images, key service": "fail"}}
+        return {"checks": {FIRST: "fail"}}
     return found
 
 

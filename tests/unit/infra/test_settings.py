@@ -109,7 +109,19 @@ def test_a_secret_is_refused_and_not_repeated(changes: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("text", "told"),
-    [("a: [", "not YAML"), ("- a", "must hold settings"), ("a: 1\nb: 2\na: 3", "3: `a` stands here twice")],
+    [
+        ("a: [", "not YAML"),
+        ("- a", "must hold settings"),
+        ("a: 1\nb: 2\na: 3", "3: `a` stands here twice"),
+        ("a: 1\nb: !secret x", "2: not YAML"),
+        ("a: 1\nb: 2026-99-99", "2: not YAML: no such value"),
+        ("a: 1\nb: !!int x", "2: not YAML: no such value"),
+        ("a: 1\nb: \0", "2: not YAML: a character that no text has"),
+        ("a: 1\n[1]: 2", "2: not YAML"),
+        ("a: 1\nb: *x", "2: not YAML"),
+        ("a: &x\n  b: *x", "nested too deeply"),
+        ("", "must hold settings"),
+    ],
 )
 def test_a_file_that_is_no_settings_is_refused(text: str, told: str) -> None:
     with pytest.raises(SettingsInvalid, match=told):
