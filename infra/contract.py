@@ -43,7 +43,7 @@ class Facts(parts.Part):
     egress: tuple[parts.Network, ...] = Field(min_length=1)
     authority: str
     public_keys: dict[Literal["audit", "witness"], str]
-    policy_digest: str = Field("", pattern=r"^([0-9a-f]{64})?$")
+    policy_digest: str = Field("", pattern=r"^([0-9a-f]{64})?$")  # of all that an officer reviews; the vault's alone
 
 
 class Contract(parts.Part):
@@ -66,8 +66,9 @@ class Contract(parts.Part):
         return (json.dumps(content, ensure_ascii=False, indent=2, sort_keys=True) + "\n").encode()
 
 
-def facts_of(settings: StackSettings, *, authority: str, public_key: str = "") -> Facts:
+def facts_of(settings: StackSettings, *, authority: str, public_key: str = "", policy_digest: str = "") -> Facts:
     """What this contour may tell. `public_key`: of its log or witness, where the settings leave it out.
+    `policy_digest`: of the policies that its vault enforces, as its console shows them.
 
     Raises:
         ContractInvalid: something the other side needs is not in the settings yet, or they name another key.
@@ -102,7 +103,7 @@ def facts_of(settings: StackSettings, *, authority: str, public_key: str = "") -
         egress=settings.cluster.egress_addresses,
         authority=authority,
         public_keys={kind: key},
-        policy_digest=settings.policy_digest,
+        policy_digest=policy_digest,
     )
 
 

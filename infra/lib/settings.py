@@ -55,7 +55,6 @@ class StackSettings(parts.Part):
     public_keys: dict[Literal["audit", "witness"], str] = Field(
         default_factory=dict, description="verifier keys of this contour, told to the other one in the contract"
     )
-    policy_digest: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     protect_data: bool = Field(True, description="refuse to delete databases and key stores, and keep them on destroy")
     folder: Path = Field(Path(), exclude=True, description="relative paths are read from here")
 

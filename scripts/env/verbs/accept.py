@@ -38,6 +38,8 @@ def accept(
     offered = contract.read(content)
     contract.check_facts(offered.facts, environment.settings, now=datetime.now(UTC))
     say(f"contract of {offered.facts.environment}/{offered.facts.contour}, link to {offered.facts.link_host}")
+    if offered.facts.policy_digest:
+        say(f"its vault enforces the policies {offered.facts.policy_digest}")
     said = fingerprint or typer.prompt("the fingerprint, as its administrator told it to you", err=True)
     if said.strip() != offered.fingerprint:
         raise EnvProblem(
@@ -47,6 +49,7 @@ def accept(
     write_whole(environment.contour.folder / PEER, content)
     set_lines(environment.contour.settings, {"peer": {"contract": PEER, "fingerprint": offered.fingerprint}})
     if as_json:
-        emit({"accepted": offered.fingerprint, "contour": offered.facts.contour})
+        policies = offered.facts.policy_digest
+        emit({"accepted": offered.fingerprint, "contour": offered.facts.contour, "policies": policies})
     else:
         result(f"accepted {offered.fingerprint}; plan and apply to open the link")

@@ -13,6 +13,7 @@ from scripts.env.environment import Environment, open_environment
 from scripts.env.material import ensure_material
 from scripts.env.place import chosen
 from scripts.files import write_whole
+from scripts.local.instance import ROOT
 from scripts.voice import emit, result, say
 
 cli = typer.Typer()
@@ -46,6 +47,14 @@ def sign_contract(environment: Environment) -> contract.Contract:
         environment.settings,
         authority=held[f"{material.AUTHORITY}-crt"],
         public_key=material.public_key(environment.settings, held),
+        policy_digest=_policies() if environment.contour.side == "private" else "",
     )
     key = Ed25519PrivateKey.from_private_bytes(base64.b64decode(held[material.CONTRACT_KEY]))
     return contract.sign(facts, key)
+
+
+def _policies() -> str:
+    """The matrix's version: those of this release are in its images."""
+    from pii_vault.access.compile import compile_matrix  # noqa: PLC0415  the vault's half is of no use to other verbs
+
+    return compile_matrix(ROOT / "policies").version

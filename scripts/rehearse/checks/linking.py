@@ -24,7 +24,9 @@ def _accepted(stage: Stage, side: Side, theirs: dict[str, Any]) -> None:
     if _link(stage, side) != "closed":
         raise CheckFailed(f"the link of the {side} contour is open before anything was accepted")
     _refusals(stage, side, theirs)
-    stage.must("accept", side, theirs["contract"], "--fingerprint", theirs["fingerprint"])
+    told = stage.must("accept", side, theirs["contract"], "--fingerprint", theirs["fingerprint"])
+    if bool(told["policies"]) != (side == "public"):
+        raise CheckFailed("the vault's contract, and no other, names the policies it enforces")
 
 
 def _opened(stage: Stage, side: Side) -> None:

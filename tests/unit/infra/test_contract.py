@@ -11,6 +11,7 @@ from infra import contract, pki
 from infra.contract import Contract, accepted, facts_of, read, sign
 from infra.errors import CertificateExpired, ContractChanged, ContractInvalid
 from infra.lib.settings import StackSettings
+from pii_vault.access.compile import compile_matrix
 from tests.support.stacks import settings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -33,6 +34,14 @@ def test_an_accepted_contract_opens_the_link(tmp_path: Path) -> None:
     facts = accepted(public(tmp_path, one.to_bytes(), one.fingerprint), now=NOW)
     assert facts is not None
     assert facts.link_host == "service.example.ru"
+
+
+def test_the_vaults_contract_names_the_policies_it_enforces() -> None:
+    digest = compile_matrix(Path("policies")).version
+    facts = facts_of(settings("private"), authority=AUTHORITY.certificate, policy_digest=digest)
+    assert read(sign(facts, KEY).to_bytes()).facts.policy_digest == digest
+    others = facts.model_copy(update={"policy_digest": "0" * 64})
+    assert sign(others, KEY).fingerprint != sign(facts, KEY).fingerprint
 
 
 def test_a_contract_nobody_accepted_leaves_it_closed(tmp_path: Path) -> None:
