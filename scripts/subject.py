@@ -298,7 +298,8 @@ def replay(*, as_json: Json = False) -> None:
     done = at_desk(act, restored_too=True)
     _tell(
         done,
-        f"replayed: {done['replayed']}; of shops this vault does not serve: {done['of_other_tenants']}",
+        f"replayed: {done['replayed']}; of shops this vault does not serve: {done['of_other_tenants']}; mails that may "
+        f"have left before the restore and are not sent again by themselves: {done['mails_held']}",
         as_json=as_json,
     )
 

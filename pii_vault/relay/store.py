@@ -165,6 +165,23 @@ FROM tenant t WHERE t.key = d.tenant_key AND t.id = $1
   AND ($2::text IS NULL AND d.state = 'dead' OR d.id = $2 AND d.state IN ('dead', 'unknown'))
 RETURNING d.id, d.tenant_key, d.contour, d.request_key, d.state, d.failure, d.changes, d.subject
 """
+# After a restore: mails that wait in the backup, and the shops that have any.
+SHOPS_OF_MAILS: Final = """
+SELECT t.key, t.id FROM tenant t WHERE EXISTS (
+    SELECT FROM relay_dispatch q JOIN relay_destination r ON r.tenant_key = q.tenant_key AND r.id = q.destination
+    WHERE q.tenant_key = t.key AND q.state IN ('queued', 'sending') AND r.kind = 'smtp'
+)
+"""
+HOLD_MAILS: Final = """
+UPDATE relay_dispatch d
+SET state = 'unknown', failure = 'outcome_unknown', finished = now(), changes = changes + 1
+FROM (
+    SELECT q.id FROM relay_dispatch q JOIN relay_destination r ON r.tenant_key = q.tenant_key AND r.id = q.destination
+    WHERE q.tenant_key = $1 AND q.state IN ('queued', 'sending') AND r.kind = 'smtp' LIMIT $2 FOR UPDATE OF q
+) h
+WHERE d.id = h.id
+RETURNING d.id, d.tenant_key, d.contour, d.request_key, d.state, d.failure, d.changes, d.subject
+"""
 # A destination speaks of what went through it, and of nothing else.
 REPORTED: Final = """
 UPDATE relay_dispatch d SET state = $3, changes = changes + 1

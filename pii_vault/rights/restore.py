@@ -18,6 +18,7 @@ from pii_vault.access.principal import Principal
 from pii_vault.core.tokens import parse_subject
 from pii_vault.errors import TenantRefused, UnknownTenantKey
 from pii_vault.operations.access import new_entry
+from pii_vault.relay.restored import hold_mails
 from pii_vault.rights import store as sql
 from pii_vault.rights.erase import Eraser
 from pii_vault.rights.erasure import find_erasure
@@ -77,13 +78,17 @@ async def compare(pool: asyncpg.Pool, journal: ErasureJournal, *, newest: int | 
 async def replay(vault: Vault, journal: ErasureJournal) -> dict[str, int]:
     """Erases again whom the journal says was erased. May be broken off and repeated.
 
+    Mails that wait in a backup are of unknown outcome from here on: they left before it was restored, or never.
+
     Returns:
-        How many erasures were carried out again, and how many concern tenants that this database does not have.
+        How many erasures were carried out again, how many concern tenants that this database does not have, and how
+        many mails are held.
 
     Raises:
         JournalBroken, AuditUnavailable, StoreUnavailable, KeyServiceUnavailable.
     """
     standing = await compare(vault.pool, journal)
+    held = await hold_mails(vault, by=REPLAYER) if standing.pending else 0
     eraser = Eraser(vault, journal)
     replayed = foreign = 0
     for line in (*standing.unknown, *standing.interrupted):
@@ -93,7 +98,7 @@ async def replay(vault: Vault, journal: ErasureJournal) -> dict[str, int]:
         except (TenantRefused, UnknownTenantKey):
             foreign += 1
             logger.warning("erasure %s is of a tenant that this database does not serve", line.erasure)
-    return {"replayed": replayed, "of_other_tenants": foreign}
+    return {"replayed": replayed, "of_other_tenants": foreign, "mails_held": held}
 
 
 async def _carry_out(vault: Vault, eraser: Eraser, line: Line) -> None:

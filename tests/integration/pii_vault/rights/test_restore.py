@@ -90,7 +90,7 @@ async def test_a_restored_backup_serves_nothing_until_the_journal_is_replayed(de
     with pytest.raises(RestorePending):
         await authenticator.caller({"headers": []})
     done = await replay(desk.vault, desk.journal)
-    assert done == {"replayed": 2, "of_other_tenants": 0}
+    assert done == {"replayed": 2, "of_other_tenants": 0, "mails_held": 0}
     assert await gate.look()
     assert await status(gate) == (200, "served")
     assert await seen(desk.vault, person) == {(None, "erased")}
@@ -102,7 +102,7 @@ async def test_a_restored_backup_serves_nothing_until_the_journal_is_replayed(de
     assert (await erasures_of(desk.vault, "demo", other.bits))[0].kept_until is not None
     events = rows(desk.database, "SELECT count(*) FROM gateway_outbox WHERE object = 'subject'")
     assert events == [(2,)]  # the public contour may have been restored as well: it is told again
-    assert await replay(desk.vault, desk.journal) == {"replayed": 0, "of_other_tenants": 0}
+    assert await replay(desk.vault, desk.journal) == {"replayed": 0, "of_other_tenants": 0, "mails_held": 0}
 
 
 async def test_a_backup_made_between_the_order_and_the_block_serves_nothing_either(desk: Desk) -> None:
@@ -116,7 +116,7 @@ async def test_a_backup_made_between_the_order_and_the_block_serves_nothing_eith
     assert await seen(desk.vault, person) == {(PHONE, None)}  # what the backup would give away
     assert not await gate.look()
     assert await status(gate) == (503, "restore_pending")
-    assert await replay(desk.vault, desk.journal) == {"replayed": 1, "of_other_tenants": 0}
+    assert await replay(desk.vault, desk.journal) == {"replayed": 1, "of_other_tenants": 0, "mails_held": 0}
     assert await gate.look()
     assert await seen(desk.vault, person) == {(None, "erased")}
 
