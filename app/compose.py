@@ -32,6 +32,8 @@ from app.signin.sealing import Sealer, read_secret
 from app.signin.service import SignIn
 from app.signin.sessions import StaffSessions
 from app.signin.tokens import TokenReader
+from app.telemetry.endpoints import PATH as METRICS
+from app.telemetry.endpoints import metrics_route
 from pii_vault.client import RelayClient, RelayPort
 
 ISSUER_SECONDS: Final = 3.0
@@ -120,16 +122,18 @@ def build_browser(services: AppServices) -> ASGIApp:
         app.include_router(router)
     settings = services.settings
     guarded = EdgeGuard(OnlyHost(app, host=settings.crm_origin.partition("://")[2]))
-    shown = with_problem_pages(LastResort(guarded), services)
+    shown = services.counters.around(with_problem_pages(LastResort(guarded), services), listener="browser")
     return SecurityHeaders(shown, crm_origin=settings.crm_origin, vault_origin=settings.vault_origin)
 
 
 def build_intake(services: AppServices, *, witness: APIRouter) -> ASGIApp:
-    """The intake listener: events and checkpoints of the private contour, and nobody else."""
+    """The intake listener: events and checkpoints of the private contour; metrics for this one's watcher."""
     app = FastAPI(openapi_url=None, redirect_slashes=False)
     install_problems(app)
     app.router.routes.append(intake_route(Intake(services.db, clock=services.clock)))
     app.router.routes.append(erasures_route(Erasures(services.db, clock=services.clock)))
+    app.router.routes.append(metrics_route(services.db, services.counters))
     app.router.routes.append(dispatches_route(Messages(services.db, services.relay, clock=services.clock)))
     app.include_router(witness)
-    return OnlyOutbox(LastResort(app), name=services.settings.outbox_name)
+    counted = services.counters.around(LastResort(app), listener="intake")
+    return OnlyOutbox(counted, name=services.settings.outbox_name, own=METRICS)

@@ -32,7 +32,9 @@ async def applications(settings: AppSettings) -> AsyncIterator[Sequence[ASGIApp]
 
 def serve(settings: AppSettings) -> None:
     configure_logging(settings.log_level)
-    tls = ServerTls(settings.intake_cert, settings.intake_key, {"private": settings.private_ca})
+    tls = ServerTls(
+        settings.intake_cert, settings.intake_key, {"private": settings.private_ca, "public": settings.public_ca}
+    )
     browser = browser_tls(settings.browser_cert, settings.browser_key)
     listeners = [Listener(settings.browser_bind, browser), Listener(settings.intake_bind, tls)]
     serve_listeners(listeners, lambda: applications(settings))

@@ -1,11 +1,12 @@
 """What every router is built from. `main.py` builds it once; tests build it with their own parts."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from app.config import AppSettings
 from app.kit.clock import Clock, utc_now
 from app.kit.db import Database
 from app.signin.service import SignIn
+from app.telemetry.counters import Counters
 from pii_vault.client import RelayPort
 
 
@@ -18,3 +19,4 @@ class AppServices:
     signin: SignIn
     relay: RelayPort
     clock: Clock = utc_now
+    counters: Counters = field(default_factory=Counters)

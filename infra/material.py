@@ -129,6 +129,7 @@ def _public(settings: StackSettings) -> list[Material]:
     return [
         Material("tls-intake", "certificate", (hosts.intake, inside)),
         Material("tls-crm", "certificate", common_name="crm"),
+        Material("tls-metrics", "certificate", common_name="metrics"),
         Material("tls-edge", "certificate", (hosts.crm,)),
         Material("cookie-secret", "password"),
         Material("witness-key", "witness-key"),

@@ -154,9 +154,13 @@ def _private(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:
             target = Networks("key service", settings.keys.addresses)
             yield Path(f"{source} → key service", source, target, (settings.keys.port,))
     yield from _outside(settings)
+    yield from _watched(settings, vault, names.VAULT_SERVICE)
+
+
+def _watched(settings: StackSettings, target: Pods, port: int) -> Iterator[Path]:
     if settings.telemetry.kind == "prometheus-operator":
         watcher = Pods(settings.telemetry.namespace, ((next(iter(selector("prometheus"))), "prometheus"),))
-        yield Path("metrics → service listener", watcher, vault, (names.VAULT_SERVICE,))
+        yield Path("metrics → the listener that asks for certificates", watcher, target, (port,))
 
 
 def _outside(settings: StackSettings) -> Iterator[Path]:
@@ -178,6 +182,7 @@ def _public(settings: StackSettings, peer: Facts | None) -> Iterator[Path]:
         target = Networks("other contour's service listener", _single(peer))
         for source, what in ((app, "application"), (worker, "application's worker")):
             yield Path(f"{what} → vault's service listener and issuer", source, target, (peer.link_port,))
+    yield from _watched(settings, app, names.APP_INTAKE)
 
 
 def _database(settings: StackSettings) -> Iterator[Path]:

@@ -15,6 +15,8 @@ from app.kit.problems import problem
 
 PEER: Final = "larets.peer"  # set by the listener from the client's certificate, never from a header
 PRIVATE: Final = "private"
+PUBLIC: Final = "public"
+WATCHER: Final = "metrics"  # common name of the certificate that Prometheus shows
 
 
 def intake_route(intake: Intake) -> Route:
@@ -41,15 +43,19 @@ async def read_body(request: Request) -> bytes:
 
 
 class OnlyOutbox:
-    """ASGI middleware: answers nobody but the private contour's outbox, whatever the path."""
+    """ASGI middleware: answers nobody but the private contour's outbox, whatever the path. What `own` serves, metrics,
+    is for the public contour's own watcher, and for it alone.
+    """
 
-    def __init__(self, app: ASGIApp, *, name: str) -> None:
+    def __init__(self, app: ASGIApp, *, name: str, own: str) -> None:
         self._app = app
         self._name = name
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         peer = scope.get(PEER)
-        if peer is not None and tuple(peer) == (PRIVATE, self._name):
+        allowed = (PUBLIC, WATCHER) if scope["path"] == self._own else (PRIVATE, self._name)
+        if peer is not None and tuple(peer) == allowed:
             await self._app(scope, receive, send)
         else:
             await problem(Forbidden("Only the private contour's outbox is served here."))(scope, receive, send)

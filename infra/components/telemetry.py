@@ -1,4 +1,4 @@
-"""Metrics and alarms of the private half, for clusters with the Prometheus operator. Rules and boards are files."""
+"""Metrics and alarms of a half, for clusters with the Prometheus operator. Rules and boards are files, by contour."""
 
 import json
 from collections.abc import Sequence
@@ -10,16 +10,21 @@ import yaml
 
 from infra.components.objects import Component, Manifest, Place, metadata
 from infra.lib.labels import labels, selector
-from infra.lib.names import VAULT, Contour
+from infra.lib.names import Contour
 
 FOLDER: Final = Path(__file__).parents[1] / "telemetry"
 
 
 @dataclass(frozen=True, slots=True)
 class TelemetryArgs:
-    """`server_name`: what the vault's service certificate says; its metrics are for programs with a certificate."""
+    """`watched` in `home` shows its metrics on `port` to whoever has the certificate `tls-metrics`. `server_name` is
+    what its own certificate says; `namespace` is where Prometheus and its boards are.
+    """
 
     namespace: str
+    watched: str
+    home: str
+    port: str
     server_name: str
 
 
@@ -33,22 +38,22 @@ class Telemetry(Component):
         self.register_outputs({})
 
 
-def alarms() -> dict[str, Any]:
+def alarms(contour: Contour) -> dict[str, Any]:
     """The alarm rules, as Prometheus itself reads them."""
-    content: dict[str, Any] = yaml.safe_load((FOLDER / "alarms.yaml").read_text("utf-8"))
+    content: dict[str, Any] = yaml.safe_load((FOLDER / contour / "alarms.yaml").read_text("utf-8"))
     return content
 
 
-def boards() -> dict[str, str]:
+def boards(contour: Contour) -> dict[str, str]:
     """Grafana's boards by file name."""
-    return {path.name: path.read_text("utf-8") for path in sorted(FOLDER.glob("*.json"))}
+    return {path.name: path.read_text("utf-8") for path in sorted((FOLDER / contour).glob("*.json"))}
 
 
 def manifests(args: TelemetryArgs, contour: Contour) -> list[Manifest]:
     own = labels("telemetry", contour=contour, data_class="none")
     secret = {"name": "tls-metrics"}
     endpoint = {
-        "port": "service",
+        "port": args.port,
         "scheme": "https",
         "path": "/metrics",
         "interval": "30s",
@@ -62,19 +67,19 @@ def manifests(args: TelemetryArgs, contour: Contour) -> list[Manifest]:
     monitor = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "ServiceMonitor",
-        "metadata": metadata("vault", VAULT, own),
-        "spec": {"selector": {"matchLabels": selector("vault")}, "endpoints": [endpoint]},
+        "metadata": metadata(args.watched, args.home, own),
+        "spec": {"selector": {"matchLabels": selector(args.watched)}, "endpoints": [endpoint]},
     }
     rules = {
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
-        "metadata": metadata("larets", VAULT, own),
-        "spec": alarms(),
+        "metadata": metadata("larets", args.home, own),
+        "spec": alarms(contour),
     }
     shown = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata("larets-boards", args.namespace, own | {"grafana_dashboard": "1"}),
-        "data": {name: json.dumps(json.loads(text), ensure_ascii=False) for name, text in boards().items()},
+        "data": {name: json.dumps(json.loads(text), ensure_ascii=False) for name, text in boards(contour).items()},
     }
     return [monitor, rules, shown]

@@ -41,8 +41,8 @@ def build(settings: StackSettings, values: Values) -> None:
     vaults = Vault(args, place, after=[*first, migrations])
     add_edge(settings, peer, place, after=[*first, vaults])
     if settings.telemetry.kind == "prometheus-operator":
-        watched = service_host("vault", VAULT)
-        Telemetry(TelemetryArgs(settings.telemetry.namespace, watched), place, after=first)
+        name = service_host("vault", VAULT)
+        Telemetry(TelemetryArgs(settings.telemetry.namespace, "vault", VAULT, "service", name), place, after=first)
     pulumi.export("link", "open" if args.link.open else "closed")
     pulumi.export("origins", {name: f"https://{host}" for name, host in settings.hosts.model_dump().items()})
 

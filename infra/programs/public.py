@@ -1,12 +1,13 @@
-"""The public half: paths, secrets, certificates, database, application, edge. What it holds is tokens."""
+"""The public half: paths, secrets, certificates, database, application, edge, telemetry. What it holds is tokens."""
 
 import pulumi
 
 from infra.components import app
 from infra.components.app import App, AppArgs
 from infra.components.certificates import CertificateArgs
+from infra.components.telemetry import Telemetry, TelemetryArgs
 from infra.contract import Facts
-from infra.lib.names import APP
+from infra.lib.names import APP, service_host
 from infra.lib.settings import StackSettings
 from infra.link import link_of
 from infra.material import needed
@@ -34,6 +35,9 @@ def build(settings: StackSettings, values: Values) -> None:
     migrations = add_database(settings, place, after=first)
     application = App(args, place, after=[*first, migrations])
     add_edge(settings, peer, place, after=[*first, application])
+    if settings.telemetry.kind == "prometheus-operator":
+        name = service_host("app", APP)
+        Telemetry(TelemetryArgs(settings.telemetry.namespace, "app", APP, "intake", name), place, after=first)
     pulumi.export("link", "open" if args.link.open else "closed")
     pulumi.export("origins", {"crm": f"https://{settings.hosts.crm}"})
 
@@ -54,5 +58,5 @@ def _certificates(settings: StackSettings) -> tuple[CertificateArgs, ...]:
     found = {one.name: one for one in needed("public", settings) if one.kind == "certificate"}
     return tuple(
         CertificateArgs(name, APP, "tokens", found[name].hosts, found[name].common_name)
-        for name in ("tls-intake", "tls-crm")
+        for name in ("tls-intake", "tls-crm", "tls-metrics")
     )

@@ -27,6 +27,8 @@ SELECT (SELECT count(*) FROM relay_dispatch WHERE state = 'queued') AS relay_que
     (SELECT count(*) FROM erasure WHERE final IS NULL AND live IS NULL) AS erasures_live,
     (SELECT count(*) FROM erasure WHERE final IS NULL AND live IS NOT NULL AND public IS NULL) AS erasures_public,
     (SELECT count(*) FROM erasure WHERE final IS NULL AND public IS NOT NULL) AS erasures_final,
+    (SELECT coalesce(extract(epoch FROM now() - min(shredded)), 0) FROM erasure WHERE final IS NULL)
+        AS erasures_untrimmed,
     (SELECT count(*) FROM file_removal) AS files_to_remove
 """
 # metric → label set → column
@@ -42,6 +44,7 @@ _OF: Final[Mapping[str, Mapping[str, str]]] = {
         '{waits_for="public"}': "erasures_public",
         '{waits_for="final"}': "erasures_final",
     },
+    "larets_erasures_untrimmed_seconds": {"": "erasures_untrimmed"},
     "larets_files_to_remove": {"": "files_to_remove"},
 }
 _HELP: Final = {
@@ -55,6 +58,7 @@ _HELP: Final = {
     "larets_outbox_dead": "Events that the other contour refused for good.",
     "larets_outbox_oldest_seconds": "How long the oldest of the waiting events has waited.",
     "larets_erasures_unfinished": "Erasures by what they wait for: workers, the other contour, the next trim.",
+    "larets_erasures_untrimmed_seconds": "How long the oldest erasure waits for its trim; 30 days at most.",
     "larets_files_to_remove": "Sealed files whose key is destroyed and whose bytes must go.",
 }
 

@@ -73,6 +73,18 @@ def test_exactly_the_intended_paths_are_open(contour: Contour, stage: str, link:
     assert beyond_networks(reachable(own, rendered(own))) == beyond_networks(intended(own))
 
 
+@pytest.mark.parametrize("contour", CONTOURS)
+def test_prometheus_reaches_the_listener_that_asks_for_certificates_and_no_other(
+    contour: Contour, opened: Opened
+) -> None:
+    own = opened(contour, telemetry={"kind": "prometheus-operator"})
+    ways = {way for way in beyond_networks(reachable(own, rendered(own))) if way[0].startswith("monitoring/")}
+    assert ways == ({("monitoring/prometheus", "vault/vault", 8201, "TCP")} if contour == "private" else
+                    {("monitoring/prometheus", "app/app", 8101, "TCP")})  # fmt: skip
+    silent = opened(contour)
+    assert not [path for path in paths(silent, peer_of(silent)) if "metrics" in path.name]
+
+
 def test_a_policy_that_opens_more_would_be_seen(opened: Opened) -> None:
     own = opened("private", stage="rehearsal")
     manifests = rendered(own)

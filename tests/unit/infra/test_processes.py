@@ -1,8 +1,6 @@
 """What the pods are told is what the processes take: their real settings read the rendered environment."""
 
 import ipaddress
-import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +9,13 @@ import pytest
 from app.config import AppSettings
 from infra.components.edge import EdgeArgs, proxy_text
 from infra.components.key_service import KeyServiceArgs, configuration
-from infra.components.telemetry import alarms, boards
+from infra.components.telemetry import alarms
 from infra.lib.parts import WorkloadSize
 from pii_vault.config import VaultSettings, load_settings
 from pii_vault.edge import believed
 from scripts import database
 from tests.support.stacks import settings
 from tests.unit.infra.conftest import Opened, rendered
-
-ROOT = Path(__file__).resolve().parents[3]
 
 
 def deployment(manifests: list[dict[str, Any]], name: str) -> dict[str, Any]:
@@ -177,33 +173,24 @@ def test_the_key_service_takes_none_of_the_charts_unsafe_defaults() -> None:
     assert found["ui"] is False
 
 
-def unknown_metrics(texts: list[str]) -> set[str]:
-    """Metrics that boards and alarms speak of and no code counts."""
-    sources = subprocess.run(
-        ["git", "grep", "-hoE", '"larets_[a-z_]+"', "--", "pii_vault"],  # noqa: S607
-        cwd=ROOT, capture_output=True, text=True, check=True,
-    ).stdout.replace('"', "").split()  # fmt: skip
-    counted = {name.removesuffix("_total") for name in sources}
-    named = {word for text in texts for word in re.findall(r"larets_[a-z_]+", text)}
-    spoken = {word.removesuffix("_bucket").removesuffix("_total") for word in named}
-    return spoken - counted
+@pytest.mark.parametrize(("contour", "home", "port"), [("private", "vault", "service"), ("public", "app", "intake")])
+def test_what_is_watched_is_there_with_the_certificate_that_it_asks_for(contour: Any, home: str, port: str) -> None:
+    manifests = rendered(settings(contour, telemetry={"kind": "prometheus-operator"}))
+    [monitor] = [one["spec"] for one in manifests if one["kind"] == "ServiceMonitor"]
+    wanted = monitor["selector"]["matchLabels"].items()
+    found = [one for one in manifests if one["kind"] == "Service" and wanted <= one["metadata"]["labels"].items()]
+    assert [(one["metadata"]["namespace"], one["metadata"]["name"]) for one in found] == [(home, home)]
+    [endpoint] = monitor["endpoints"]
+    assert endpoint["port"] == port
+    assert port in {one["name"] for one in found[0]["spec"]["ports"]}
+    certificates = {one["spec"]["secretName"]: one["spec"] for one in manifests if one["kind"] == "Certificate"}
+    assert certificates["tls-metrics"]["commonName"] == "metrics"
+    assert not [one for one in rendered(settings(contour)) if one["kind"] in {"ServiceMonitor", "PrometheusRule"}]
 
 
-def expressions() -> list[str]:
-    rules = [rule["expr"] for group in alarms()["groups"] for rule in group["rules"]]
-    return [*rules, *boards().values()]
-
-
-def test_alarms_and_boards_speak_of_metrics_that_are_counted() -> None:
-    assert unknown_metrics(expressions()) == set()
-
-
-def test_a_metric_nobody_counts_would_be_seen() -> None:
-    assert unknown_metrics(["rate(larets_made_up_total[5m])"]) == {"larets_made_up"}
-
-
-def test_every_alarm_says_what_to_do() -> None:
-    for group in alarms()["groups"]:
+@pytest.mark.parametrize("contour", ["private", "public"])
+def test_every_alarm_says_what_to_do(contour: Any) -> None:
+    for group in alarms(contour)["groups"]:
         for rule in group["rules"]:
             assert rule["annotations"]["action"]
             assert rule["labels"]["severity"] in {"page", "ticket"}
