@@ -104,3 +104,21 @@ async def test_filters_and_counts(pool: asyncpg.Pool, committer: AuditCommitter)
     assert await found(principal="stf_other") == [2]
     assert await found(decision="deny") == [2]
     assert await found(decision="allow") == [1, 0]
+
+
+async def test_a_day_of_a_long_log_is_found_without_reading_it(vault_database: Database) -> None:
+    connection = await asyncpg.connect(vault_database.superuser_url)
+    try:
+        await connection.execute("SET session_replication_role = replica")  # a log that nobody has to be able to verify
+        await connection.execute(
+            "INSERT INTO audit_detail SELECT number, 'demo', 'reveal', 'service', 'crm', 'support', 'allow', "
+            "now() - interval '100 days' + number * interval '86 seconds', '{}', '{}' "
+            "FROM generate_series(1, 100000) AS number"
+        )
+        await connection.execute("SELECT brin_summarize_new_values('audit_detail_at')")
+        await connection.execute("ANALYZE audit_detail")
+        asked = query._COUNTS.replace("$1", "'demo'").replace("$2", "now() - interval '1 day'")
+        plan = "\n".join(row[0] for row in await connection.fetch(f"EXPLAIN {asked}"))
+        assert "audit_detail_at" in plan
+    finally:
+        await connection.close()
