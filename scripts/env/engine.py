@@ -4,6 +4,7 @@ One `Engine` per stack of one contour: its own state folder, passphrase and engi
 from the caller's environment.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +17,7 @@ from scripts.env.engine_command import Command
 from scripts.env.engine_stack import Known, explained
 from scripts.env.errors import EngineFailed, ForeignStep
 from scripts.env.notary import Notary
-from scripts.env.passphrase import Passphrase
+from scripts.env.passphrase import Passphrase, refuse_half_rotated
 from scripts.env.place import Contour
 from scripts.env.programs import Program
 from scripts.env.sealing import OtherFormat, Sealer, sealer
@@ -108,7 +109,7 @@ class Engine:
         return run
 
     def exported(self) -> dict[str, Any]:
-        """The state as the engine keeps it: secrets encrypted. Empty for a stack that was never brought up."""
+        """The state with its secrets in clear: never print it. Empty for a stack that was never brought up."""
         if not self.known:
             return {}
         with explained():
@@ -144,11 +145,11 @@ class Engine:
 
     def set_values(self, values: Mapping[str, tuple[str, bool]]) -> None:
         """Pairs of value and whether it is secret; the secret ones are encrypted by the contour's passphrase."""
-        workspace = self._stack().workspace
+        refuse_half_rotated(self.contour)
+        environment = self._surroundings()
         try:
             seal = self._sealer().seal
         except OtherFormat:
-            environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
             for name, (value, secret) in values.items():
                 kind = "--secret" if secret else "--plaintext"
                 said = ["config", "set", kind, f"{VALUES}{name}", "--stack", self.contour.stack]
@@ -157,22 +158,17 @@ class Engine:
         held = {
             f"{VALUES}{name}": {"secure": seal(value)} if secret else value for name, (value, secret) in values.items()
         }
-        _add_config(self._file, held)
+        _add_config(self.file, held)
 
     def change_passphrase(self, fresh: str) -> None:
         """Encrypts configuration and state anew; replacing the contour's passphrase is the caller's."""
-        workspace = self._stack().workspace
-        environment = {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
         said = ["stack", "change-secrets-provider", "passphrase", "--stack", self.contour.stack]
-        self.command.feed(said, str(self.folder), environment, fresh + "\n")
+        self.command.feed(said, str(self.folder), self._surroundings(), fresh + "\n")
 
     def unprotect(self) -> None:
         """Lets a removal that was confirmed pass protected objects; what is to be kept in the cluster stays there."""
         with explained():
-            stack = self._stack()
-            environment = {**stack.workspace.env_vars, "PULUMI_HOME": str(stack.workspace.pulumi_home)}
-            said = ["state", "unprotect", "--all", "--yes", "--stack", self.contour.stack]
-            self.command.run(said, str(self.folder), environment)
+            self._told(["state", "unprotect", "--all", "--yes", "--stack", self.contour.stack])
 
     def cancel(self) -> None:
         """Takes away every lock of this stack, whoever holds it; the engine knows where they are."""
@@ -181,25 +177,46 @@ class Engine:
 
     def forget_pending(self) -> None:
         """Drops what a killed run had under way: every object has a fixed name, so applying again finds or makes it."""
+        held = self.sealed_state()
+        if (held.get("deployment") or {}).pop("pending_operations", None):
+            self.bring_state(held)
+
+    def sealed_state(self) -> dict[str, Any]:
+        """The whole state with its secrets encrypted, for `bring_state`. Empty for a stack never brought up."""
+        if not self.known:
+            return {}
         with explained():
-            stack = self._stack()
-            held = stack.export_stack()
-            kept = dict(held.deployment or {})
-            if kept.pop("pending_operations", None):
-                held.deployment = kept
-                stack.import_stack(held)
+            found = self._told(["stack", "export", "--stack", self.contour.stack])
+        return dict(json.loads(found.stdout))
+
+    def bring_state(self, state: Mapping[str, Any]) -> None:
+        """In the place of what is there, by standard input: no file of it is left anywhere."""
+        said = ["stack", "import", "--stack", self.contour.stack]
+        self.command.feed(said, str(self.folder), self._surroundings(), json.dumps(state))
+
+    def _surroundings(self) -> dict[str, str]:
+        workspace = self._stack().workspace
+        return {**workspace.env_vars, "PULUMI_HOME": str(workspace.pulumi_home)}
+
+    def _told(self, said: list[str]) -> automation.CommandResult:
+        return self.command.run(said, str(self.folder), self._surroundings())
 
     @property
-    def _file(self) -> Path:
+    def file(self) -> Path:
         """The stack's own configuration, as the engine keeps it."""
         return self.folder / f"Pulumi.{self.contour.stack}.yaml"
 
+    @property
+    def salt(self) -> str:
+        """Of its passphrase, with a proof of which one that is."""
+        whole = (yaml.safe_load(self.file.read_text()) if self.file.exists() else None) or {}
+        return str(whole.get("encryptionsalt", ""))
+
     def _sealer(self) -> Sealer:
-        whole = (yaml.safe_load(self._file.read_text()) if self._file.exists() else None) or {}
-        return sealer(str(whole.get("encryptionsalt", "")), self.passphrase.text())
+        return sealer(self.salt, self.passphrase.text())
 
     def _config(self) -> dict[str, Any]:
-        path = self._file
+        path = self.file
         held = ((yaml.safe_load(path.read_text()) if path.exists() else None) or {}).get("config") or {}
         return {name.removeprefix(VALUES): value for name, value in held.items() if name.startswith(VALUES)}
 
@@ -259,7 +276,7 @@ class Engine:
             Path(self.backend.removeprefix("file://")).mkdir(parents=True, exist_ok=True, mode=0o700)
         with explained():
             automation.Stack.create_or_select(self.contour.stack, workspace)
-        _add_config(self._file, NO_DEFAULTS)
+        _add_config(self.file, NO_DEFAULTS)
         return Known(self.contour.stack, workspace)
 
 

@@ -24,6 +24,12 @@ from scripts.files import write_whole
 PASSPHRASE_BYTES: Final = 32
 
 
+class HalfRotated(EnvProblem):
+    """A new passphrase was begun and not finished: some stacks may be under it, others under the one of before."""
+
+    hint = "`larets env rotate passphrase` goes on with it; both are kept until then"
+
+
 class Passphrase(ABC):
     """What encrypts the engine's secrets and seals plans. Never print it."""
 
@@ -47,6 +53,10 @@ class Passphrase(ABC):
     @abstractmethod
     def prepared(self, fresh: str) -> str:
         """What would stand there for another passphrase. Nothing is changed yet; raises EnvProblem."""
+
+    @abstractmethod
+    def read(self, prepared: str) -> str:
+        """Which one was prepared. Raises EnvProblem."""
 
     @abstractmethod
     def adopt(self, fresh: str, prepared: str) -> None:
@@ -97,6 +107,9 @@ class InFile(Passphrase):
     def prepared(self, fresh: str) -> str:
         return fresh
 
+    def read(self, prepared: str) -> str:
+        return prepared
+
     def adopt(self, fresh: str, prepared: str) -> None:
         del prepared
         write_whole(self.resting, fresh + "\n", mode=0o600)
@@ -132,6 +145,9 @@ class Sealed(Passphrase):
         if self._seal.open(ciphertext) != fresh:
             raise EnvProblem("the key service does not open what it has just sealed", hint="look at its log")
         return ciphertext
+
+    def read(self, prepared: str) -> str:
+        return self._seal.open(prepared)
 
     def adopt(self, fresh: str, prepared: str) -> None:
         write_whole(self.resting, prepared + "\n", mode=0o600)
@@ -189,6 +205,12 @@ def passphrase_of(contour: Contour, settings: StackSettings) -> Passphrase:
 
 def fresh_passphrase() -> str:
     return secrets.token_urlsafe(PASSPHRASE_BYTES)
+
+
+def refuse_half_rotated(contour: Contour) -> None:
+    """Raises HalfRotated."""
+    if contour.upcoming.exists():
+        raise HalfRotated
 
 
 def read_clear(path: Path) -> str:

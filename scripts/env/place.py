@@ -55,6 +55,11 @@ class Contour:
         return self.folder / "passphrase.sealed"
 
     @property
+    def upcoming(self) -> Path:
+        """A fresh passphrase, as it is to rest, for as long as it is not that of every stack."""
+        return self.folder / "passphrase.next"
+
+    @property
     def engine_home(self) -> Path:
         return self.folder / "engine"
 

@@ -8,9 +8,12 @@ from typing import Final
 from infra import material
 from infra.material import Material
 from scripts.env.environment import Environment
-from scripts.env.errors import EngineFailed, EnvProblem
+from scripts.env.errors import EnvProblem
 from scripts.env.material import next_generation, put
-from scripts.env.passphrase import fresh_passphrase
+from scripts.env.passphrase import fresh_passphrase, read_clear
+from scripts.env.rekey import change, is_under, put_back
+from scripts.files import write_whole
+from scripts.voice import say
 
 
 def _certificate(one: Material) -> bool:
@@ -47,34 +50,40 @@ def remake(environment: Environment, kind: str) -> list[str]:
 
 
 def new_passphrase(environment: Environment) -> None:
-    """Every stack's secrets encrypted anew. A failure in between puts all of it back as it was.
+    """Every stack's secrets encrypted anew. Where it was cut off, the next run goes on with the same passphrase.
 
-    Plans made before carry the old key and are refused from now on.
+    Plans made before carry the old key and are refused from now on. Raises EngineFailed, Locked: as it was before,
+    unless a stack is under the new one already.
     """
-    contour, held, fresh = environment.contour, environment.passphrase, fresh_passphrase()
+    contour, held = environment.contour, environment.passphrase
     held.text()
-    prepared = held.prepared(fresh)  # a key service that refuses is told before anything is under a new passphrase
-    stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-    kept = contour.folder / f"before-rotation-{stamp}"
-    kept.mkdir(mode=0o700)
-    for name in ("state", "stacks"):
-        if (contour.folder / name).exists():
-            shutil.copytree(contour.folder / name, kept / name)
-    shutil.copy2(held.resting, kept / held.resting.name)
+    engines = [engine for engine in environment.engines if engine.known]
+    if not contour.upcoming.exists():
+        # A key service that refuses is told before anything is under a new passphrase; so is a disk that is full.
+        write_whole(contour.upcoming, held.prepared(fresh_passphrase()) + "\n", mode=0o600)
+    prepared = read_clear(contour.upcoming)
+    fresh = held.read(prepared)
     try:
-        for engine in environment.engines:
-            if engine.known:
-                engine.change_passphrase(fresh)
-    except EngineFailed:
-        for name in ("state", "stacks"):
-            if (kept / name).exists():
-                shutil.rmtree(contour.folder / name)
-                shutil.copytree(kept / name, contour.folder / name)
+        for engine in engines:
+            change(engine, fresh)
+    except EnvProblem:
+        if not any(is_under(engine, fresh) for engine in engines):
+            for engine in engines:
+                put_back(engine)
+            contour.upcoming.unlink()
         raise
     held.adopt(fresh, prepared)
     for engine in environment.engines:
-        engine.values()  # proves that the new one opens it, before the old copies go
-    shutil.rmtree(kept)
-    # The engine keeps copies of the state under the old passphrase: of no use, and not to be kept.
-    for old in ("backups", "history"):
-        shutil.rmtree(contour.state / ".pulumi" / old, ignore_errors=True)
+        engine.values()  # proves that the new one opens it, before nothing tells of a rotation any more
+    contour.upcoming.unlink()
+    _forget_former(environment)
+
+
+def _forget_former(environment: Environment) -> None:
+    """The engine keeps copies of the state under the old passphrase: of no use, and not to be kept."""
+    engines = environment.engines
+    for engine in engines:
+        for old in ("backups", "history") if engine.in_files else ():
+            shutil.rmtree(engine.locks.parent / old, ignore_errors=True)
+    if not all(engine.in_files for engine in engines):
+        say("larets: hint: remove `.pulumi/backups` and `.pulumi/history` in the bucket: they are under the old one")

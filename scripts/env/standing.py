@@ -7,6 +7,7 @@ from infra.contract import Facts
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.example import PLACEHOLDER
+from scripts.env.passphrase import refuse_half_rotated
 
 
 def refuse_what_is_over(environment: Environment) -> None:
@@ -14,8 +15,10 @@ def refuse_what_is_over(environment: Environment) -> None:
 
     Raises:
         CertificateExpired, ContractChanged, ContractInvalid: nothing was touched.
+        HalfRotated: the engine would be asked under the wrong passphrase.
         EnvProblem: an image is still the one of the example.
     """
+    refuse_half_rotated(environment.contour)
     accepted_contract(environment)
     certificates_in_force(environment)
     refuse_placeholders(environment)

@@ -11,6 +11,7 @@ from scripts.env.backup import take
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.passphrase import refuse_half_rotated
 from scripts.env.place import chosen
 from scripts.voice import emit, result, say
 
@@ -31,6 +32,7 @@ def backup(
     """Take a backup. The passphrase is not in it: keep that elsewhere."""
     environment = open_environment(chosen(env), contour)
     refuse_locked(environment.engines)
+    refuse_half_rotated(environment.contour)
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     path = out or Path(f"{environment.contour.stack}-{stamp}.backup")
     manifest = take(environment, path, database=not without_database)

@@ -8,6 +8,7 @@ from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.destroy import losses, remove
 from scripts.env.environment import open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.passphrase import refuse_half_rotated
 from scripts.env.place import chosen
 from scripts.env.plugins import prepare
 from scripts.voice import emit, result, say
@@ -30,6 +31,7 @@ def destroy(
     """Remove the contour from its cluster."""
     environment = open_environment(chosen(env), contour)
     refuse_locked(environment.engines)
+    refuse_half_rotated(environment.contour)
     environment.cluster()
     prepare(environment.contour)
     lost = losses(environment)

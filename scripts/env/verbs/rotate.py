@@ -5,8 +5,10 @@ from typing import Annotated, Literal
 import typer
 
 from scripts.env.command import AsJson, Name, Which, told
-from scripts.env.environment import open_environment
+from scripts.env.ending import in_order
+from scripts.env.environment import Environment, open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.passphrase import HalfRotated
 from scripts.env.place import chosen
 from scripts.env.rotate import new_passphrase, remake
 from scripts.voice import emit, result, say
@@ -16,6 +18,7 @@ cli = typer.Typer()
 
 @cli.command()
 @told
+@in_order()
 def rotate(
     contour: Which,
     what: Annotated[Literal["certificates", "passwords", "passphrase"], typer.Argument(help="what is made anew")],
@@ -26,7 +29,9 @@ def rotate(
     environment = open_environment(chosen(env), contour)
     refuse_locked(environment.engines)
     if what == "passphrase":
-        new_passphrase(environment)
+        if environment.contour.upcoming.exists():
+            say("  going on with a rotation that was cut off")
+        _renewed(environment)
         made = ["passphrase"]
         say("larets: hint: keep a copy of the new passphrase where the state's backups are not; old plans are void")
     else:
@@ -36,3 +41,13 @@ def rotate(
         emit({"rotated": what, "made": made})
     else:
         result(f"made anew: {', '.join(made)}")
+
+
+def _renewed(environment: Environment) -> None:
+    try:
+        new_passphrase(environment)
+    except BaseException:  # an interruption too
+        if environment.contour.upcoming.exists():
+            say(f"larets: error: {(HalfRotated.__doc__ or '').strip()}")
+            say(f"larets: hint: {HalfRotated.hint}")
+        raise

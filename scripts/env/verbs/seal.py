@@ -7,6 +7,7 @@ import typer
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.passphrase import refuse_half_rotated
 from scripts.env.place import chosen
 from scripts.env.reseal import seal as seal_passphrase
 from scripts.env.reseal import unseal
@@ -28,6 +29,7 @@ def seal(
     """Seal the passphrase; run again after the key's rotation, it is sealed by the newest version."""
     environment = open_environment(chosen(env), contour)
     refuse_locked(environment.engines)
+    refuse_half_rotated(environment.contour)
     if back:
         unseal(environment)
         answer: dict[str, Any] = {"sealed": False}
