@@ -19,6 +19,7 @@ from typing import IO, Any, Final
 from infra.lib import postgres
 from infra.lib.names import DATA
 from infra.lib.pods import RUN
+from scripts.env import elsewhere
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.place import Contour
@@ -54,12 +55,13 @@ class Manifest:
 
 
 def take(environment: Environment, path: Path, *, database: bool) -> Manifest:
-    """Write the backup, wholly or not at all."""
+    """Write the backup, wholly or not at all. Raises EngineFailed: a state that is elsewhere cannot be had."""
     contour = environment.contour
     with tempfile.TemporaryDirectory(dir=contour.folder) as folder:
         staged = Path(folder)
         for part in PARTS:
             _copy(contour.folder / part, staged / part)
+        elsewhere.export(environment, staged)
         if database:
             with (staged / DUMP).open("wb") as dump:
                 in_database(environment, ["pg_dump", "--format=custom", "--no-password"], stdout=dump)
@@ -135,7 +137,7 @@ def put_back(contour: Contour, folder: Path, *, aside: str = KEPT) -> Path:
     """The files of an opened backup in place of those that are there; these are kept in the folder that is returned."""
     kept = contour.folder / f"{aside}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
     kept.mkdir(mode=0o700)
-    for part in PARTS:
+    for part in (*PARTS, elsewhere.PART):
         if (contour.folder / part).exists():
             (contour.folder / part).replace(kept / part)
         _copy(folder / part, contour.folder / part)

@@ -5,15 +5,20 @@ import os
 import signal
 import subprocess
 import sys
+import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+import pulumi
 import pytest
 import yaml
+from typer.testing import CliRunner
 
 from scripts.env import rekey
+from scripts.env.backup import take
+from scripts.env.command import cli
 from scripts.env.engine import Engine
 from scripts.env.environment import Environment, open_environment
 from scripts.env.errors import EngineFailed, EnvProblem
@@ -24,6 +29,7 @@ from scripts.env.rotate import new_passphrase
 from tests.support.stacks import content
 
 CANARY: Final = "canary-of-the-state"
+NAMED: Final = ("--env", "shop", "--contour", "private", "--confirm", "shop/private")
 STACKS: Final = ("platform", "private")
 
 Open = Callable[[], Environment]
@@ -50,8 +56,6 @@ def opened(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.M
 
 def remember(engine: Engine) -> None:
     """Puts an output into the state, encrypted by the engine as it encrypts what a program told it."""
-    import pulumi  # noqa: PLC0415
-
     stack = engine._stack(lambda: pulumi.export("canary", pulumi.Output.secret(CANARY)))
     stack.up()
 
@@ -144,6 +148,21 @@ def test_an_engine_that_fails_before_any_stack_is_under_it_leaves_all_as_it_was(
             new_passphrase(environment)
     assert not environment.contour.upcoming.exists()
     assert opened().passphrase.text() == old
+    assert as_the_engine_reads_it(opened()) == {CANARY}
+
+
+def test_a_backup_holds_the_state_encrypted_and_a_restore_brings_it_back(opened: Open, tmp_path: Path) -> None:
+    environment = opened()
+    path = tmp_path / "one.backup"
+    take(environment, path, database=False)
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path / "unpacked", filter="data")
+    assert not [one for one in (tmp_path / "unpacked").rglob("*") if one.is_file() and CANARY in one.read_text()]
+    [engine] = [one for one in environment.engines if one.program.stack == "private"]
+    stack = engine._stack(lambda: pulumi.export("canary", "of later"))
+    stack.up()
+    done = CliRunner().invoke(cli, ["restore", str(path), *NAMED, "--without-database"])
+    assert done.exit_code == 0, done.output
     assert as_the_engine_reads_it(opened()) == {CANARY}
 
 

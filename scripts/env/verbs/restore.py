@@ -9,13 +9,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from scripts.env import beside
+from scripts.env import beside, elsewhere
 from scripts.env.backup import DUMP, GONE, KEPT, Manifest, opened, put_back
 from scripts.env.backup import chosen as chosen_backup
 from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.ending import in_order
 from scripts.env.environment import Environment, open_environment
-from scripts.env.errors import EnvProblem
+from scripts.env.errors import EngineFailed, EnvProblem
 from scripts.env.inside import Inside
 from scripts.env.locks import refuse_locked
 from scripts.env.place import Contour, chosen, contour_of
@@ -27,6 +27,8 @@ LATER: Final = "larets env exec --stdin -- audit new-origin --approver A --appro
 AGAIN: Final = f"{LATER}, unless it answers that none is needed"
 LOOK: Final = "larets env plan: shows what the cluster holds otherwise"
 AFTER: Final = "larets env restore --drop-kept, once the restored one has proved good: persons erased since stand in it"
+
+HALF: Final = "the files are exchanged and the state is not: correct the cause, `larets env restore --back`, try again"
 
 cli = typer.Typer()
 
@@ -99,7 +101,7 @@ def _restore(asked: Asked, path: Path, founding: Founding | None, *, database: b
         asked.to("go back to it")
         if asked.contour.settings.exists():
             asked.environment()
-        kept = put_back(asked.contour, folder)
+        kept = _exchanged(asked.contour, folder, KEPT)
         answer: dict[str, Any] = {"restored": manifest.at, "kept": str(kept), "then": [LOOK]}
         if not manifest.database or not database:
             return answer
@@ -151,9 +153,25 @@ def _go_back(asked: Asked) -> dict[str, Any]:
 
 def _return(contour: Contour, folder: Path) -> Path:
     """What was put aside is in its place again, so it is no longer put aside. Returns where the other files went."""
-    gone = put_back(contour, folder, aside=GONE)
+    gone = _exchanged(contour, folder, GONE)
     shutil.rmtree(folder)
     return gone
+
+
+def _exchanged(contour: Contour, folder: Path, aside: str) -> Path:
+    """The files of `folder` in place of those that are there, and with them a state that is elsewhere.
+
+    Raises:
+        EngineFailed: the state did not change places; `--back` brings the files back.
+    """
+    if contour.settings.exists():
+        elsewhere.export(open_environment(contour.environment, contour.side), contour.folder)
+    kept = put_back(contour, folder, aside=aside)
+    try:
+        elsewhere.bring(contour)
+    except EngineFailed as failed:
+        raise EngineFailed(str(failed), hint=HALF) from failed
+    return kept
 
 
 def _drop_kept(asked: Asked) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def contour(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Contour:
 
 
 def taken(contour: Contour, path: Path) -> Path:
-    environment: Any = SimpleNamespace(contour=contour, release="0.1.0")
+    environment: Any = SimpleNamespace(contour=contour, release="0.1.0", engines=[])
     take(environment, path, database=False)
     return path
 
