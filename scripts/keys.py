@@ -11,7 +11,6 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
-from pii_vault.assemble import open_keys, open_vault
 from pii_vault.errors import KeyStepRefused, UnknownTenantKey, VaultError
 from pii_vault.keys.choose import root_seal, transit_options
 from pii_vault.keys.contexts import IDENTITY_TENANT
@@ -23,6 +22,7 @@ from pii_vault.operations.key_status import TenantStatus, key_status, tenant_ids
 from pii_vault.operations.rewrap import LOAD, Rewrapped
 from pii_vault.operations.rewrap import rewrap as rewrap_keys
 from pii_vault.vault import Vault
+from scripts.vault.opened import opened
 from scripts.vault.target import here
 from scripts.voice import emit, fail, result, say
 
@@ -43,7 +43,7 @@ def status(tenant: Tenant = None, as_json: Json = False) -> None:
         serial = vault.keys.serial if isinstance(vault.keys, LocalKeyring) else None
         return await key_status(vault, tenant), serial
 
-    told, serial = _run(act)
+    told, serial = _run(act, restored_too=True)
     if as_json:
         emit({"keyring_serial": serial, "tenants": [_as_dict(each) for each in told]})
     else:
@@ -118,13 +118,12 @@ def init(as_json: Json = False) -> None:
 # --- common ------------------------------------------------------------------------------------------
 
 
-def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
+def _run(act: Callable[[Vault], Awaitable[T]], *, restored_too: bool = False) -> T:
     settings = here().vault_settings()
 
     async def main() -> T:
-        keys = open_keys(settings)
-        async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=3) as vault:
-            return await act(vault)
+        async with opened(settings, restored_too=restored_too) as found:
+            return await act(found.vault)
 
     try:
         return asyncio.run(main())

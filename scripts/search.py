@@ -10,7 +10,6 @@ from typing import Annotated, TypeVar, cast, get_args
 
 import typer
 
-from pii_vault.assemble import open_keys, open_vault
 from pii_vault.core.search_keys import KeyKind
 from pii_vault.errors import VaultError
 from pii_vault.keys.contexts import IDENTITY_TENANT
@@ -19,6 +18,7 @@ from pii_vault.operations.key_status import tenant_ids
 from pii_vault.operations.reindex import LOAD, Reindexed
 from pii_vault.operations.reindex import reindex as rebuild
 from pii_vault.vault import Vault
+from scripts.vault.opened import opened
 from scripts.vault.target import here
 from scripts.voice import emit, fail, result, say
 
@@ -121,8 +121,8 @@ def _run(act: Callable[[Vault], Awaitable[T]]) -> T:
     settings = here().vault_settings()
 
     async def main() -> T:
-        async with open_vault(settings.database_url, open_keys(settings), settings.policies_dir, pool_size=3) as vault:
-            return await act(vault)
+        async with opened(settings) as found:
+            return await act(found.vault)
 
     try:
         return asyncio.run(main())

@@ -9,7 +9,6 @@ import typer
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.assemble import open_keys, open_vault
 from pii_vault.errors import VaultError
 from pii_vault.gateway.connections import connect, find
 from pii_vault.gateway.dictionary import import_entries, parse_dictionary
@@ -18,6 +17,7 @@ from pii_vault.gateway.registry import CONNECTORS, get_connector
 from pii_vault.identity.record import OPERATOR
 from pii_vault.operations.access import new_entry
 from pii_vault.vault import Vault, new_request_id
+from scripts.vault.opened import opened
 from scripts.vault.target import Place, here
 from scripts.voice import emit, fail, result, say
 
@@ -70,14 +70,13 @@ def connect_(
 
     async def act(place: Place) -> dict[str, str]:
         settings = place.vault_settings()
-        keys = open_keys(settings)
         connector = get_connector(system)
-        async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=1) as vault:
+        async with opened(settings) as found:
             # The key service has a part in it, so there are two records: without the first nothing is done.
             act = new_request_id()
-            await _record(vault, tenant, "shop_connect", "intent", request_id=act)
-            made = await connect(place.vault_database_url, keys, connector, tenant=tenant)
-            await _record(vault, tenant, "shop_connect", "allow", request_id=act)
+            await _record(found.vault, tenant, "shop_connect", "intent", request_id=act)
+            made = await connect(place.vault_database_url, found.keys, connector, tenant=tenant)
+            await _record(found.vault, tenant, "shop_connect", "allow", request_id=act)
         return {"connection": made.id, "url": settings.hooks_origin + made.path, "secret": made.secret}
 
     made = _run(act)

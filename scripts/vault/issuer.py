@@ -9,12 +9,12 @@ from typing import NoReturn, TypeVar
 
 from sqlalchemy.orm import Session, sessionmaker
 
-from pii_vault.assemble import open_keys, open_vault
 from pii_vault.errors import VaultError
 from pii_vault.identity.context import OpenIdentity, new_identity, open_sessions
 from pii_vault.identity.record import OPERATOR, Person
 from pii_vault.keys.service import KeyService
 from pii_vault.vault import Vault
+from scripts.vault.opened import opened
 from scripts.vault.target import Place, here
 from scripts.voice import fail
 
@@ -46,12 +46,11 @@ class IssuerDesk:
 async def open_issuer(place: Place | None = None) -> AsyncIterator[IssuerDesk]:
     place = place or here()
     settings = place.vault_settings()
-    keys = open_keys(settings)
     sessions = open_sessions(place.vault_database_url, size=2)
     try:
-        async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=2) as vault:
-            identity = new_identity(settings, key_service=keys, sessions=sessions, clock=vault.clock)
-            yield IssuerDesk(place, await identity.open(), vault, keys)
+        async with opened(settings) as found:
+            identity = new_identity(settings, key_service=found.keys, sessions=sessions, clock=found.vault.clock)
+            yield IssuerDesk(place, await identity.open(), found.vault, found.keys)
     finally:
         sessions.kw["bind"].dispose()
 

@@ -1,7 +1,6 @@
 """What the officer's commands work with: a vault, its erasure journal, and whose rights they act with."""
 
 import asyncio
-import logging
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -12,15 +11,14 @@ from typer import prompt
 
 from pii_vault import store
 from pii_vault.access.principal import Principal
-from pii_vault.assemble import open_keys, open_vault
 from pii_vault.core.tokens import parse_subject_shape
 from pii_vault.errors import VaultError
 from pii_vault.identity.record import OPERATOR
 from pii_vault.rights.errors import UnknownSubject
-from pii_vault.rights.gate import RestoreGate
-from pii_vault.rights.journal import ErasureJournal, open_journal
+from pii_vault.rights.journal import ErasureJournal
 from pii_vault.vault import Vault, utc_now
 from scripts.files import write_whole
+from scripts.vault.opened import opened
 from scripts.vault.target import Place, here
 from scripts.voice import fail
 
@@ -67,19 +65,11 @@ class OfficerDesk:
 
 def at_desk(act: Callable[[OfficerDesk], Awaitable[T]], *, restored_too: bool = False, of: Place | None = None) -> T:
     """Run an act; what the vault says is wrong ends the command; so does a restored database."""
-    logging.getLogger("pii_vault.rights.gate").setLevel(logging.CRITICAL)  # the command says it itself
 
     async def within() -> T:
         place = of or here()
-        settings = place.vault_settings()
-        keys = open_keys(settings)
-        journal = await open_journal(settings.erasure_journal_path, keys)
-        async with open_vault(settings.database_url, keys, settings.policies_dir, pool_size=4) as vault:
-            if not restored_too:
-                await RestoreGate(vault, journal).look(whole=True)
-                if vault.shut is not None:
-                    raise vault.shut
-            return await act(OfficerDesk(place, vault, journal))
+        async with opened(place.vault_settings(), restored_too=restored_too) as found:
+            return await act(OfficerDesk(place, found.vault, found.journal))
 
     try:
         return asyncio.run(within())
