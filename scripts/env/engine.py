@@ -110,12 +110,14 @@ class Engine:
 
     def exported(self) -> dict[str, Any]:
         """The state with its secrets in clear: never print it. Empty for a stack that was never brought up."""
+        refuse_half_rotated(self.contour)
         if not self.known:
             return {}
         with explained():
             return dict(self._stack().export_stack().deployment or {})
 
     def outputs(self) -> dict[str, Any]:
+        refuse_half_rotated(self.contour)
         if not self.known:
             return {}
         with explained():

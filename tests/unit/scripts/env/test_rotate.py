@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -174,8 +175,11 @@ def test_meanwhile_nothing_is_asked_of_the_engine_nor_put_into_its_configuration
     with pytest.raises(HalfRotated) as refused:
         refuse_what_is_over(environment)  # plan, apply
     assert "larets env rotate passphrase" in refused.value.hint
-    with pytest.raises(HalfRotated):
-        environment.engine("private").set_values({"x": ("y", True)})
+    engine = environment.engine("private")
+    asked: list[Callable[[], Any]] = [engine.exported, engine.outputs, lambda: engine.set_values({"x": ("y", True)})]
+    for ask in asked:  # drift, status, give
+        with pytest.raises(HalfRotated):
+            ask()
     for command in (("backup",), ("destroy", "--confirm", "shop/private"), ("seal",)):
         said = run(*command)
         assert said.exit_code == 1
