@@ -36,7 +36,6 @@ WHERE (subject = $1 OR other = $1) AND tenant_key = $2
 INSERT_BLOCK: Final = """
 INSERT INTO subject_block (id, tenant_key, subject, reason, until, blocked_by) VALUES ($1, $2, $3, $4, $5, $6)
 """
-STANDING_BLOCK: Final = "SELECT id, reason, until, blocked FROM subject_block WHERE subject = $1 AND lifted IS NULL"
 LIFT_BLOCK: Final = """
 UPDATE subject_block SET lifted = now(), lifted_by = $2 WHERE subject = $1 AND lifted IS NULL RETURNING id
 """

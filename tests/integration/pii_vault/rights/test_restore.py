@@ -155,6 +155,26 @@ async def test_an_error_nobody_foresaw_shuts_the_gate_and_does_not_end_the_watch
         assert await status(gate) == (200, "served")
 
 
+@pytest.mark.parametrize("whole", [0.05, 3600.0])
+async def test_a_line_of_long_ago_that_is_changed_under_a_vault_that_runs_is_found_by_its_whole_look(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: float
+) -> None:
+    monkeypatch.setattr(gates, "LOOK_SECONDS", 0.01)
+    monkeypatch.setattr(gates, "WHOLE_SECONDS", whole)
+    for _ in range(2):
+        await erase(desk, await desk.take(phone=PHONE))
+    path = tmp_path / "erasures.journal"
+    async with gates.watching(desk.vault, desk.journal) as gate:
+        path.write_bytes(path.read_bytes().replace(b'"reason":"subject_request"', b'"reason":"purpose_reached"', 1))
+        if whole > 1:
+            await asyncio.sleep(0.5)
+            assert await status(gate) == (200, "served")
+            return
+        async with asyncio.timeout(10):
+            while await status(gate) != (503, "erasure_journal_broken"):  # noqa: ASYNC110  the gate looks by itself
+                await asyncio.sleep(0.01)
+
+
 async def test_a_person_the_backup_never_knew_stays_erased(desk: Desk) -> None:
     with restored(desk.database):
         person = await desk.take(phone=PHONE)
