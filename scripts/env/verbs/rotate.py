@@ -8,7 +8,7 @@ from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.ending import in_order
 from scripts.env.environment import Environment, open_environment
 from scripts.env.locks import refuse_locked
-from scripts.env.passphrase import HalfRotated
+from scripts.env.passphrase import HalfRotated, refuse_half_rotated
 from scripts.env.place import chosen
 from scripts.env.rotate import new_passphrase, remake
 from scripts.voice import emit, result, say
@@ -35,6 +35,7 @@ def rotate(
         made = ["passphrase"]
         say("larets: hint: keep a copy of the new passphrase where the state's backups are not; old plans are void")
     else:
+        refuse_half_rotated(environment.contour)
         made = remake(environment, what)
         say("larets: hint: `larets env plan`, read it, `larets env apply`")
     if as_json:
