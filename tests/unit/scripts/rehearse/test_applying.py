@@ -100,8 +100,9 @@ def test_a_figure_of_too_few_objects_or_without_a_look_at_the_cluster_is_seen(
         applying.quick_when_empty(staged)
 
 
-def killed(*, marked: bool = True, explained: bool = True, left: bool = False) -> Script:
-    statuses = iter([{"interrupted": marked, "locks": ["l"]}, READY, {"interrupted": left, "locks": []}])
+def killed(*, marked: bool = True, stale: bool = True, explained: bool = True, left: bool = False) -> Script:
+    lock = {"stack": "public", "stale": stale}
+    statuses = iter([{"interrupted": marked, "locks": [lock]}, READY, {"interrupted": left, "locks": []}])
 
     def script(verb: str, _: Side, arguments: tuple[str, ...]) -> Any:
         if verb == "status":
@@ -115,7 +116,12 @@ def killed(*, marked: bool = True, explained: bool = True, left: bool = False) -
 
 @pytest.mark.parametrize(
     ("breach", "told"),
-    [({"marked": False}, "left no mark"), ({"explained": False}, "not explained"), ({"left": True}, "still there")],
+    [
+        ({"marked": False}, "left no mark"),
+        ({"stale": False}, "left no lock"),
+        ({"explained": False}, "not explained"),
+        ({"left": True}, "still there"),
+    ],
 )
 def test_a_killed_apply_that_is_not_resumed_well_is_seen(
     breach: dict[str, bool], told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
