@@ -11,9 +11,9 @@ from scripts.env.environment import Environment
 from scripts.env.errors import Blocked, ForeignStep, PlanChanged
 from scripts.env.glance import glance
 from scripts.env.journal import Journal
-from scripts.env.live import manifest_of
+from scripts.env.live import manifest_of, put_back
 from scripts.env.notary import Notary, Registration
-from scripts.env.plan import DELETES, REPAIR, SAME, Plan, PlannedStep, parted
+from scripts.env.plan import DELETES, REPAIR, SAME, UPDATE, Plan, PlannedStep, parted
 from scripts.env.planning import draft_plan
 from scripts.env.releases import keep
 from scripts.voice import say
@@ -115,14 +115,14 @@ class Watch:
 def _repair(
     environment: Environment, steps: list[PlannedStep], registrations: Mapping[str, Registration], *, quiet: bool
 ) -> Counter[str]:
-    """Puts drifted objects back, under the owner's name that the engine uses. The state says the same already."""
+    """Puts drifted objects back, those too that the engine updated: it leaves what others added where it is."""
     done: Counter[str] = Counter()
     for step in steps:
-        if step.op == REPAIR:
-            if not quiet:
+        if step.op == REPAIR or (step.op == UPDATE and step.changes and not step.unknown):
+            if not quiet and step.op == REPAIR:
                 say(f"            repair   {step.object}")
-            environment.cluster().apply(manifest_of(registrations[step.urn].inputs))
-            done[REPAIR] += 1
+            put_back(environment.cluster(), manifest_of(registrations[step.urn].inputs))
+            done.update([REPAIR] * (step.op == REPAIR))
     return done
 
 

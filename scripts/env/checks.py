@@ -13,6 +13,7 @@ from scripts.env import standing
 from scripts.env.asked import CPU, MEMORY, Asked, asked_for, claimed_classes, given_by
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem, WrongCluster
+from scripts.env.foreign import looked_at
 from scripts.env.kube import Cluster
 from scripts.env.live import AT_ONCE
 from scripts.env.plugins import plugin_version, provider_kind
@@ -21,7 +22,7 @@ from scripts.tools.tool import BIN
 
 OLDEST: Final = (1, 30)  # ValidatingAdmissionPolicy is stable from here on
 SKEW: Final = 60.0
-VERBS: Final = ("get", "create", "patch", "delete")
+VERBS: Final = ("get", "create", "patch", "update", "delete")
 _SIZED_BY: Final = {"edge": "sizes.edge", "data": "database", "keys": "keys"}
 DEFAULT_CLASS: Final = "storageclass.kubernetes.io/is-default-class"
 
@@ -143,6 +144,7 @@ def _rights(cluster: Cluster, manifests: list[dict[str, Any]], environment: Envi
             continue  # told by the check of kinds
         wanted.add((group, kind.plural, one["metadata"].get("namespace", "") if kind.namespaced else ""))
     asked = [(verb, *one) for one in sorted(wanted) for verb in VERBS]
+    asked += [("list", *one) for one in sorted(looked_at(cluster, manifests))]
     with ThreadPoolExecutor(max_workers=AT_ONCE) as pool:
         granted = list(pool.map(lambda one: cluster.may(*one), asked))
     lacking = [

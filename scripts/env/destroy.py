@@ -9,6 +9,7 @@ from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.live import from_state, manifest_of
 from scripts.env.notary import KUBERNETES
+from scripts.env.objects import named
 from scripts.env.plan import STATEFUL
 from scripts.env.verbs.status import ROLLED
 from scripts.voice import say
@@ -30,7 +31,7 @@ def losses(environment: Environment) -> Losses:
     objects, data, protected = [], [], []
     for engine in environment.engines:
         for resource in _objects(engine):
-            name = _spelt(resource)
+            name = named(resource["inputs"])
             objects.append(name)
             if resource.get("protect"):
                 protected.append(name)
@@ -101,9 +102,3 @@ def _claims(environment: Environment) -> list[dict[str, Any]]:
 
 def _objects(engine: Engine) -> list[dict[str, Any]]:
     return [one for one in engine.exported().get("resources", []) if one["type"].startswith(KUBERNETES)]
-
-
-def _spelt(resource: dict[str, Any]) -> str:
-    meta = resource["inputs"]["metadata"]
-    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
-    return f"{resource['type'].rsplit(':', 1)[-1]} {place}{meta['name']}"

@@ -110,6 +110,11 @@ class Cluster:
             raise
         return found
 
+    def listed(self, api_version: str, kind: str, namespace: str = "") -> list[Manifest]:
+        """All objects of a kind, in one namespace or in the whole cluster, each saying what it is."""
+        items = self.request("GET", self.where(api_version, kind).path(namespace=namespace))["items"]
+        return [{"apiVersion": api_version, "kind": kind, **one} for one in items]
+
     def apply(
         self, manifest: Mapping[str, Any], *, manager: str = MANAGER, dry_run: bool = False, force: bool = True
     ) -> Manifest:
@@ -119,6 +124,12 @@ class Cluster:
             query["dryRun"] = "All"
         applied: Manifest = self.request("PATCH", self.path(manifest), body=manifest, query=query, content=APPLY)
         return applied
+
+    def replace(self, manifest: Mapping[str, Any], *, manager: str = MANAGER, dry_run: bool = False) -> Manifest:
+        """The whole object put in place of the live one of the same `resourceVersion`; what comes back is all of it."""
+        query = {"fieldManager": manager, "fieldValidation": "Strict"} | ({"dryRun": "All"} if dry_run else {})
+        replaced: Manifest = self.request("PUT", self.path(manifest), body=manifest, query=query)
+        return replaced
 
     def delete(self, manifest: Mapping[str, Any]) -> None:
         """Ask for removal; one that is already gone is no error."""

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from scripts.env.errors import ClusterRefused, KindUnknown
+from scripts.env.exact import replacement
 from scripts.env.inputs import MARK, OUTPUT, SECRET, UNKNOWN, opened, secret_paths
 from scripts.env.kube import Cluster, Manifest
 from scripts.env.objects import Change, Path, changes
 
 AT_ONCE: Final = 8
+CONFLICT: Final = 409
 UNPROCESSABLE: Final = 422
-# What a manifest leaves out is anybody's under server-side apply. Where leaving out means "nothing", it is asked for as
-# nothing, or a rule that somebody adds to a policy would be no drift.
-EXACT: Final = {
-    "NetworkPolicy": (("spec", "ingress"), ("spec", "egress")),
-}
+TRIES: Final = 5  # controllers write too, between our look and our word
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +35,29 @@ def compare(cluster: Cluster, asked: Sequence[Mapping[str, Any]], key: bytes) ->
 
 def manifest_of(inputs: Mapping[str, Any]) -> Manifest:
     """The object to send, without what is not known yet. Its secrets are in clear: never print it."""
-    manifest: Manifest = _known(opened(dict(inputs)))
-    for part, name in EXACT.get(manifest["kind"], ()):
-        manifest[part] = {name: [], **manifest[part]}
-    return manifest
+    known: Manifest = _known(opened(dict(inputs)))
+    return known
+
+
+def put_back(cluster: Cluster, manifest: Manifest) -> None:
+    """Makes the live object what the manifest says and no more: by apply, then by replacement where something is left.
+
+    Our fields stay under the owner's name that the engine uses; what others added goes, whoever owns it.
+    """
+    live = cluster.apply(manifest)
+    for last in range(TRIES, 0, -1):
+        try:
+            wanted = cluster.replace(replacement(live, manifest), dry_run=True)
+            if changes(live, wanted, secret=(), key=b""):
+                cluster.replace(replacement(live, manifest))
+        except ClusterRefused as error:
+            if error.status == UNPROCESSABLE:  # an immutable field, which only a new object can have otherwise
+                return
+            if error.status != CONFLICT or last == 1:
+                raise
+            live = cluster.read(manifest) or live
+        else:
+            return
 
 
 def _one(cluster: Cluster, inputs: Mapping[str, Any], key: bytes) -> Compared:
@@ -51,7 +68,7 @@ def _one(cluster: Cluster, inputs: Mapping[str, Any], key: bytes) -> Compared:
     except KindUnknown as error:  # no stack brings a CRD: operators are there first
         return Compared("absent", (), f"{error}; {error.hint}")
     try:
-        wanted = cluster.apply(manifest, dry_run=True)
+        live, wanted = _tried(cluster, live, manifest, whole=manifest == opened(dict(inputs)))
     except ClusterRefused as error:
         if live is None and error.reason == "NotFound":
             return Compared("later")
@@ -62,6 +79,24 @@ def _one(cluster: Cluster, inputs: Mapping[str, Any], key: bytes) -> Compared:
     if live is None:
         return Compared("absent", tuple(_created(manifest, secret, key)))
     return Compared("live", tuple(changes(live, wanted, secret=secret, key=key)))
+
+
+def _tried(
+    cluster: Cluster, live: Manifest | None, manifest: Manifest, *, whole: bool
+) -> tuple[Manifest | None, Manifest]:
+    """The live object and, by dry run, what it would be. Not `whole`: what is not known yet is left as it is."""
+    for _ in range(TRIES if whole else 0):
+        if live is None:
+            break
+        try:
+            return live, cluster.replace(replacement(live, manifest), dry_run=True)
+        except ClusterRefused as error:
+            if error.status == UNPROCESSABLE:
+                break
+            if error.status != CONFLICT:
+                raise
+        live = cluster.read(manifest)
+    return live, cluster.apply(manifest, dry_run=True)
 
 
 def _created(manifest: Manifest, secret: Iterable[Path], key: bytes) -> list[Change]:

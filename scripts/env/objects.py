@@ -46,6 +46,13 @@ def changes(live: Mapping[str, Any], wanted: Mapping[str, Any], *, secret: Itera
     return [_told(path, before, after, hidden, key) for path, before, after in _differences(live, wanted, ())]
 
 
+def named(manifest: Mapping[str, Any]) -> str:
+    """`Deployment vault/vault-web`, as people say it."""
+    meta = manifest["metadata"]
+    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
+    return f"{manifest['kind']} {place}{meta['name']}"
+
+
 def _told(path: Path, before: Any, after: Any, hidden: set[Path], key: bytes) -> Change:
     closed = any(path[: len(prefix)] == prefix for prefix in hidden)
     sides = [value if value == ABSENT or not closed else sealed(value, key) for value in (before, after)]

@@ -20,6 +20,7 @@ from scripts.files import write_whole
 FORMAT: Final = 1
 SAME: Final = "same"
 REPAIR: Final = "repair"
+UPDATE: Final = "update"
 DELETES: Final = frozenset({"delete", "delete-replaced"})
 REPLACES: Final = frozenset({"replace", "create-replacement", "delete-replaced"})
 # Losing one of these loses what cannot be made again.

@@ -13,6 +13,7 @@ from scripts.env.findings import rule_findings
 from scripts.env.inputs import closed, unknown_paths
 from scripts.env.live import Compared, compare, manifest_of
 from scripts.env.notary import KUBERNETES, Notary, Registration
+from scripts.env.objects import named
 from scripts.env.plan import DELETES, REPAIR, SAME, Finding, Plan, PlannedStep
 from scripts.env.plugins import provider_kind
 from scripts.env.standing import refuse_what_is_over
@@ -120,8 +121,7 @@ def spelt(registration: Registration) -> str:
     meta: Any = registration.inputs.get("metadata")
     if not registration.is_object or not isinstance(meta, dict):
         return f"{registration.type.rsplit(':', 1)[-1]} {registration.name}"
-    place = f"{meta['namespace']}/" if meta.get("namespace") else ""
-    return f"{registration.inputs.get('kind')} {place}{meta.get('name')}"
+    return named(registration.inputs)
 
 
 def _label(type_: str, urn: str) -> str:

@@ -44,6 +44,8 @@ CHECKS: Final[dict[str, Callable[[Stage], Any]]] = {
     "the plan is what is applied": applying.plan_is_applied,
     "an empty change takes ten seconds at most": applying.quick_when_empty,
     "drift in ten kinds of fields": drifting.ten_kinds,
+    "drift by additions": drifting.additions,
+    "what a healthy cluster does is no drift": drifting.healthy,
     "breaches are refused by the API server": guarding.breaches_refused,
     "who may do what": guarding.rights_table,
     "only the intended paths": network.only_intended_paths,

@@ -60,9 +60,13 @@ def _watch(look_: partial[Round], every: int, *, as_json: bool) -> int:
 
 def _print(found: list[Drifted], looked: int) -> None:
     for one in found:
-        result(f"{one.object}{' IS GONE' if one.missing else ''}")
+        result(f"{one.object}{' IS GONE' if one.missing else ' IS NOT OURS' if one.foreign else ''}")
         for change in one.changes:
             result(f"    {spelt(change)}")
         if one.refused:
             result(f"    cannot be put back in place: {one.refused}")
-    result(f"{len(found)} of {looked} objects drifted" if found else f"no drift: {looked} objects are as applied")
+        if one.foreign:
+            result(f"    {one.foreign}")
+    drifted = sum(not one.foreign for one in found)
+    more = f"; {len(found) - drifted} that no stack made" if len(found) > drifted else ""
+    result(f"{drifted} of {looked} objects drifted{more}" if found else f"no drift: {looked} objects are as applied")

@@ -1,6 +1,7 @@
 import json
 import os
 import socket
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,6 +14,7 @@ from scripts.env.engine import Step
 from scripts.env.errors import Blocked, ForeignStep, PlanChanged
 from scripts.env.journal import Journal
 from scripts.env.notary import Notary, Registration
+from scripts.env.objects import Change
 from scripts.env.place import Contour
 from scripts.env.plan import Finding, Plan, PlannedStep
 from scripts.env.planning import Draft
@@ -170,3 +172,26 @@ def test_another_digest_is_refused_and_told(environment: Any, monkeypatch: pytes
     drafting(monkeypatch, plan_of(release="0.2.0"))
     with pytest.raises(PlanChanged, match="release is another one"):
         apply_plan(environment, plan_of())
+
+
+@pytest.mark.parametrize(
+    ("op", "change", "unknown", "back"),
+    [
+        ("repair", True, (), True),
+        ("update", True, (), True),  # the engine leaves what others added
+        ("update", False, (), False),
+        ("update", True, ("data.x",), False),  # what is not known yet is not taken for nothing
+        ("create", True, (), False),
+        ("same", False, (), False),
+    ],
+)
+def test_what_others_added_is_taken_out_by_repairs_and_after_updates(
+    op: str, *, change: bool, unknown: tuple[str, ...], back: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Any] = []
+    monkeypatch.setattr(apply, "put_back", lambda _, manifest: seen.append(manifest))
+    step = replace(planned("urn:a", op), changes=(Change("spec.replicas", 3, 2),) * change, unknown=unknown)
+    environment: Any = SimpleNamespace(cluster=lambda: None)
+    done = apply._repair(environment, [step], {"urn:a": registration(2)}, quiet=True)
+    assert seen == [registration(2).inputs] * back
+    assert done == ({"repair": 1} if op == "repair" else {})

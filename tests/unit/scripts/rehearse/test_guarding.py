@@ -1,7 +1,5 @@
-"""The rehearsal's checks of drift, admission, rights, network and secrets, each shown to see what it guards against."""
+"""The rehearsal's checks of admission, rights, network and secrets, each shown to see what it guards against."""
 
-import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,68 +9,12 @@ import pytest
 
 from scripts.env.errors import ClusterRefused
 from scripts.env.place import VARIABLE, Side
-from scripts.rehearse.checks import drifting, guarding, network, secrecy
-from scripts.rehearse.stage import OFFICERS, OPERATORS, CheckFailed, Said
-from tests.unit.scripts.rehearse.play import CLOCK, Script, play, refusal
+from scripts.rehearse.checks import guarding, network, secrecy
+from scripts.rehearse.stage import OFFICERS, OPERATORS, CheckFailed
+from tests.unit.scripts.rehearse.play import Script, play, refusal
 
-CHECKED = (drifting.ten_kinds, guarding.breaches_refused, guarding.rights_table, guarding.wrong_cluster,
+CHECKED = (guarding.breaches_refused, guarding.rights_table, guarding.wrong_cluster,
            network.only_intended_paths, secrecy.no_secret_in_clear)  # fmt: skip
-HELD: Any = SimpleNamespace(
-    read=lambda _: {"data": {"nginx.conf": "x"}},
-    request=lambda *_, **__: {},
-    path=lambda _: "/o",
-    delete=lambda _: None,
-)
-
-
-def _name(one: drifting.Planted) -> str:
-    return f"{one.kind} {f'{one.namespace}/' if one.namespace else ''}{one.name}"
-
-
-def drift(
-    *, spoil: Callable[[list[dict[str, Any]]], None] = lambda _: None, repairs: int = 10, left: int = 0
-) -> Script:
-    found = [
-        {"object": _name(one), "missing": one.patch is None, "changes": [{"path": f"spec{one.told}"}]}
-        for one in drifting.TEN
-    ]
-    spoil(found)
-    looks = iter([(3 if found else 0, found), (3 if left else 0, found[:left])])
-
-    def script(verb: str, _: Side, __: tuple[str, ...]) -> Any:
-        if verb == "drift":
-            code, seen = next(looks)
-            return Said(code, json.dumps({"drift": seen}), "", CLOCK)
-        return {"plan": "p", "steps": [{"op": "repair", "object": str(number)} for number in range(repairs)]}
-
-    return script
-
-
-def test_drift_that_is_found_and_corrected_passes(tmp_path: Path) -> None:
-    assert len(drifting.ten_kinds(play(tmp_path, drift(), api=HELD))) == len(drifting.TEN)
-
-
-@pytest.mark.parametrize(
-    ("breach", "told"),
-    [
-        ({"spoil": lambda found: found.clear()}, "ended with 0"),
-        ({"spoil": lambda found: found.pop(0)}, "drift of image was not found"),
-        ({"spoil": lambda found: found[0].update(changes=[{"path": "metadata"}])}, "in the wrong fields"),
-        ({"spoil": lambda found: found[-1].update(missing=False)}, "is gone, and that was not told"),
-        ({"repairs": 9}, "the plan repairs 9 objects"),
-        ({"left": 1}, "still there after apply"),
-    ],
-    ids=["none", "one short", "elsewhere", "removal", "not planned", "not corrected"],
-)
-def test_drift_that_is_not_found_or_not_corrected_is_seen(breach: Any, told: str, tmp_path: Path) -> None:
-    with pytest.raises(CheckFailed, match=told):
-        drifting.ten_kinds(play(tmp_path, drift(**breach), api=HELD))
-
-
-def test_drift_cannot_be_planted_in_nothing(tmp_path: Path) -> None:
-    empty = SimpleNamespace(read=lambda _: None)
-    with pytest.raises(CheckFailed, match="nothing to plant drift in"):
-        drifting.ten_kinds(play(tmp_path, drift(), api=empty))
 
 
 @dataclass
