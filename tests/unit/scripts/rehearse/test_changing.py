@@ -57,7 +57,7 @@ class Links:
             return {} if self.believes == "forged" else refusal("its signature is wrong")
         if self.believes != "nobody":
             self.open.add(side)
-        return {}
+        return {"policies": "digest" if side == "public" and self.believes != "no policies" else ""}
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,7 @@ class Links:
         ("fingerprint", "by a wrong fingerprint"),
         ("forged", "wrong signature was taken"),
         ("nobody", "stayed closed"),
+        ("no policies", "names the policies"),
         ("changed", "without being accepted"),
     ],
 )
