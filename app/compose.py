@@ -34,7 +34,7 @@ from app.signin.sessions import StaffSessions
 from app.signin.tokens import TokenReader
 from app.telemetry.endpoints import PATH as METRICS
 from app.telemetry.endpoints import metrics_route
-from pii_vault.client import RelayClient, RelayPort
+from pii_vault.client import RelayClient, RelayPort, client_tls
 
 ISSUER_SECONDS: Final = 3.0
 
@@ -89,10 +89,7 @@ def _http_issuer(settings: AppSettings) -> HttpIssuer:
 
 
 def _client_tls(settings: AppSettings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=str(settings.private_ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(settings.client_cert, settings.client_key)
-    return context
+    return client_tls(certificate=settings.client_cert, key=settings.client_key, authority=settings.private_ca)
 
 
 def _vault_host(settings: AppSettings) -> str:

@@ -6,7 +6,6 @@ This is the one module of `pii_vault` that `app` imports. It needs no database d
 import ssl
 import uuid
 from collections.abc import Sequence
-from pathlib import Path
 from types import TracebackType
 from typing import Protocol, Self, TypeVar
 
@@ -42,6 +41,7 @@ from pii_vault.audit.note import (
 )
 from pii_vault.audit.origin import Succession, key_of, number_of, open_succession
 from pii_vault.audit.proof import EMPTY_ROOT, ProofError, verify_consistency
+from pii_vault.certificates import client_tls
 from pii_vault.core.detect import find_personal_data
 from pii_vault.core.kinds import Kind, find_misfits, fits
 from pii_vault.core.mixed import MAX_MIXED, Piece, is_mixed, personal_classes, pieces_of
@@ -139,15 +139,6 @@ class VaultPort(Protocol):
 
     async def classify(self, text: str, *, subject: str | None = None, idempotency_key: str | None = None) -> TakenText:
         """A text to one token, and to its form with tokens in place where the officer lets it cross."""
-
-
-def client_tls(*, certificate: Path, key: Path, authority: Path) -> ssl.SSLContext:
-    """A context that trusts the vault's authority alone and shows our certificate."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(authority)
-    context.load_cert_chain(certificate, key)
-    return context
 
 
 class VaultClient:

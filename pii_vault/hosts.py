@@ -2,7 +2,9 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from fastapi import APIRouter, FastAPI
@@ -88,9 +90,13 @@ class ByPath:
 
 @asynccontextmanager
 async def applications(
-    settings: VaultSettings, keys: KeyService, metrics_dir: Path | None
+    settings: VaultSettings,
+    keys: KeyService,
+    metrics_dir: Path | None,
+    certificates: Mapping[str, Callable[[], datetime]] = MappingProxyType({}),
 ) -> AsyncIterator[Sequence[ASGIApp]]:
-    """The browser listener's application and the service listener's, on this event loop.
+    """The browser listener's application and the service listener's, on this event loop. `certificates`: what the
+    metrics tell of those in use, by their use.
 
     Raises:
         PolicyError, StoreUnavailable, KeyServiceUnavailable.
@@ -126,7 +132,7 @@ async def applications(
         services = Services(settings, vault, sessions, staff, classifier)
         authenticator = Authenticator(vault, staff)
         hot = HotEndpoints(vault, authenticator)
-        pages = build_service_pages(vault, authenticator, metrics_dir)
+        pages = build_service_pages(vault, authenticator, metrics_dir, certificates)
         rights = RightsEndpoints(vault, authenticator, journal).router()
         texts, shapes = build_texts(vault, authenticator, classifier), build_shapes(vault, authenticator)
         shown = [pages, rights, texts, shapes, build_confirmation(vault)]

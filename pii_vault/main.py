@@ -7,11 +7,13 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 
 from pii_vault import logs
+from pii_vault.certificates import end_in
 from pii_vault.config import SettingsProblem, VaultSettings, load_settings
 from pii_vault.errors import VaultError
 from pii_vault.transport import Listener, ServerTls, TransportProblem, browser_tls, serve_listeners
@@ -52,16 +54,21 @@ def _serve(settings: VaultSettings, metrics_dir: Path) -> None:
         settings.service_key,
         {"private": settings.private_ca, "public": settings.public_ca},
     )
+    browser = browser_tls(settings.browser_cert, settings.browser_key)
+    used: dict[str, Callable[[], datetime]] = {"service": tls.context.ends}
+    used["outbox"] = partial(end_in, settings.outbound_cert)  # the worker's, which has no page of its own to tell it
+    if browser:
+        used["browser"] = browser.context.ends
     gc.enable()
     gc.collect()
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 20, 50)
     serve_listeners(
         [
-            Listener(settings.browser_bind, browser_tls(settings.browser_cert, settings.browser_key)),
+            Listener(settings.browser_bind, browser),
             Listener(settings.service_bind, tls),
         ],
-        partial(applications, settings, keys, metrics_dir),
+        partial(applications, settings, keys, metrics_dir, used),
         workers=settings.workers,
     )
 

@@ -13,6 +13,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
+from pii_vault.certificates import Followed
 from pii_vault.direct import DirectProtocol
 from pii_vault.protocol import PEER, Peer
 
@@ -21,9 +22,9 @@ def peer_certificate_protocol(authorities: Mapping[str, Path]) -> type[DirectPro
     """A protocol class that names the peer of each connection in `scope["larets.peer"]`.
 
     Args:
-        authorities: trust domain → the file of its certificate authority.
+        authorities: trust domain → the file of its certificate authority, or of several while one follows another.
     """
-    identify = _identifier(authorities)
+    identifier = Followed(lambda: _identifier(authorities), authorities.values())
 
     class PeerCertificateProtocol(DirectProtocol):
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -32,7 +33,7 @@ def peer_certificate_protocol(authorities: Mapping[str, Path]) -> type[DirectPro
             tls = transport.get_extra_info("ssl_object")
             certificate = tls.getpeercert(binary_form=True) if tls is not None else None
             if certificate is not None:
-                self._peer = identify(certificate)
+                self._peer = identifier.now()(certificate)
             if self._peer is None:
                 transport.close()
 
@@ -46,7 +47,11 @@ def peer_certificate_protocol(authorities: Mapping[str, Path]) -> type[DirectPro
 
 def _identifier(authorities: Mapping[str, Path]) -> Callable[[bytes], Peer | None]:
     """(certificate in DER) → peer. The domain is whose key signed it: a name of an issuer can be copied."""
-    loaded = {domain: x509.load_pem_x509_certificate(path.read_bytes()) for domain, path in authorities.items()}
+    loaded = [
+        (domain, authority)
+        for domain, path in authorities.items()
+        for authority in x509.load_pem_x509_certificates(path.read_bytes())
+    ]
 
     @functools.lru_cache(maxsize=1024)
     def identify(der: bytes) -> Peer | None:
@@ -54,7 +59,7 @@ def _identifier(authorities: Mapping[str, Path]) -> Callable[[bytes], Peer | Non
         names = leaf.subject.get_attributes_for_oid(NameOID.COMMON_NAME)
         if len(names) != 1:
             return None
-        for domain, authority in loaded.items():
+        for domain, authority in loaded:
             try:
                 leaf.verify_directly_issued_by(authority)
             except (InvalidSignature, ValueError, TypeError):

@@ -14,12 +14,14 @@ import ssl
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
 import uvloop
 
+from pii_vault.certificates import FollowingContext, Loaded
 from pii_vault.peer import peer_certificate_protocol
 from pii_vault.prefork import Parent
 from pii_vault.protocol import PEER, LimitedProtocol, Peer
@@ -52,9 +54,10 @@ class TransportProblem(Exception):
     """A listener cannot be opened; the message names the address and says what to do."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ServerTls:
-    """TLS 1.3. Every client must show a certificate of one of the authorities (trust domain → file).
+    """TLS 1.3. Every client must show a certificate of one of the authorities (trust domain → file). Files that are
+    exchanged serve new connections.
 
     Without authorities nobody is asked for one: that is TLS between an edge and the browser listener.
     """
@@ -63,20 +66,25 @@ class ServerTls:
     key: Path
     authorities: Mapping[str, Path]
 
-    def context(self) -> ssl.SSLContext:
+    @cached_property
+    def context(self) -> FollowingContext:
+        """Raises TransportProblem."""
+        try:
+            return FollowingContext(self._load, (self.certificate, self.key, *self.authorities.values()))
+        except OSError as error:
+            message = f"cannot load the certificate {self.certificate.name} or an authority: {error}"
+            raise TransportProblem(message) from error
+
+    def _load(self) -> Loaded:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
         context.verify_mode = ssl.CERT_REQUIRED if self.authorities else ssl.CERT_NONE
         # A resumed session would not show its certificate again.
         context.num_tickets = 0
-        try:
-            context.load_cert_chain(self.certificate, self.key)
-            for authority in self.authorities.values():
-                context.load_verify_locations(authority)
-        except (OSError, ssl.SSLError) as error:
-            message = f"cannot load the certificate {self.certificate.name} or an authority: {error}"
-            raise TransportProblem(message) from error
-        return context
+        context.load_cert_chain(self.certificate, self.key)
+        for authority in self.authorities.values():
+            context.load_verify_locations(authority)
+        return Loaded(context, self.certificate.read_bytes())
 
 
 def browser_tls(certificate: Path | None, key: Path | None) -> ServerTls | None:
@@ -135,7 +143,7 @@ def serve_listeners(
         TransportProblem: a listener cannot be opened.
     """
     sockets = bind_listeners(listeners)
-    contexts = [listener.tls.context() if listener.tls else None for listener in listeners]
+    contexts = [listener.tls.context if listener.tls else None for listener in listeners]
     worker = _Worker(listeners, contexts, build)
     if workers == 1:
         if before_fork is not None:

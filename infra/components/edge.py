@@ -6,6 +6,7 @@ used, never kept.
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -127,6 +128,11 @@ def proxy_text(args: EdgeArgs) -> str:
     )
 
 
+def configuration(args: EdgeArgs) -> dict[str, str]:
+    """The files that the proxy reads."""
+    return {"haproxy.cfg": proxy_text(args), "certificates.lua": proxy.watching()}
+
+
 def _workload(args: EdgeArgs) -> WorkloadArgs:
     ports = {"browser": EDGE_BROWSER} | ({"link": EDGE_SERVICE} if args.link_open else {})
     pem = {"tls.crt": "edge.pem", "tls.key": "edge.pem.key"}  # a key beside its certificate, as HAProxy looks for it
@@ -145,7 +151,9 @@ def _workload(args: EdgeArgs) -> WorkloadArgs:
         ),
         probe=Probe(_HEALTH, ready="/healthz"),
         generation=args.generation,
-        config=hashlib.sha256(proxy_text(args).encode()).hexdigest()[:16],  # it is read once, at the start
+        config=hashlib.sha256(json.dumps(configuration(args)).encode()).hexdigest()[
+            :16
+        ],  # it is read once, at the start
         ports=ports,
         service=False,  # this namespace has one Service, and it is the edge's own
     )
@@ -156,7 +164,7 @@ def _configuration(args: EdgeArgs, own: dict[str, str]) -> Manifest:
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": metadata("edge", EDGE, own),
-        "data": {"haproxy.cfg": proxy_text(args)},
+        "data": configuration(args),
     }
 
 

@@ -1,9 +1,18 @@
 """HAProxy's configuration for the edge of a contour. Nothing is logged: an address is used, never kept."""
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
 
 from infra.lib.names import EDGE_BROWSER, EDGE_SERVICE
 from infra.lib.pods import RUN
+
+ADMIN: Final = "/tmp/admin.sock"  # noqa: S108  the pod's own
+
+
+def watching() -> str:
+    """The script that has the proxy take certificates that were mounted anew."""
+    return Path(__file__).with_name("certificates.lua").read_text("utf-8")
 
 
 def text(
@@ -16,6 +25,8 @@ def text(
     lines = f"""\
 global
   maxconn 4000
+  stats socket {ADMIN} mode 600 level admin
+  lua-load {RUN}/config/certificates.lua
   ssl-default-bind-options ssl-min-ver TLSv1.2 no-tls-tickets
 defaults
   timeout connect 5s

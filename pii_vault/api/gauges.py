@@ -1,7 +1,8 @@
 """What the database knows and no process counts: what waits, for how long, what was given up. No ids, no tenants."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from typing import Final, get_args
 
 import asyncpg
@@ -60,6 +61,7 @@ _HELP: Final = {
     "larets_erasures_unfinished": "Erasures by what they wait for: workers, the other contour, the next trim.",
     "larets_erasures_untrimmed_seconds": "How long the oldest erasure waits for its trim; 30 days at most.",
     "larets_files_to_remove": "Sealed files whose key is destroyed and whose bytes must go.",
+    "larets_certificate_seconds": "How long the certificate in use is still valid, by what it is used for.",
 }
 
 
@@ -80,6 +82,17 @@ async def gauges(vault: Vault) -> bytes:
         **{name: {labels: float(waiting[column]) for labels, column in told.items()} for name, told in _OF.items()},
     }
     return "".join(f"{line}\n" for name, values in found.items() for line in _lines(name, values)).encode()
+
+
+def certificate_gauge(ends: Mapping[str, Callable[[], datetime]], *, now: datetime) -> bytes:
+    """Of a certificate that cannot be read 0 seconds are left: that has to be looked at all the same."""
+    left: dict[str, float] = {}
+    for use, end in ends.items():
+        try:
+            left[f'{{use="{use}"}}'] = max(0.0, (end() - now).total_seconds())
+        except (OSError, ValueError):
+            left[f'{{use="{use}"}}'] = 0.0
+    return "".join(f"{line}\n" for line in _lines("larets_certificate_seconds", left)).encode()
 
 
 def _lines(name: str, values: Mapping[str, float]) -> Iterator[str]:

@@ -1,7 +1,8 @@
 """GET /healthz, /readyz, /metrics, /v1/audit/checkpoint."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from prometheus_client import CONTENT_TYPE_LATEST
 from pii_vault import store
 from pii_vault.api import metrics
 from pii_vault.api.auth import Authenticator
-from pii_vault.api.gauges import gauges
+from pii_vault.api.gauges import certificate_gauge, gauges
 from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.query import witness_lag
 from pii_vault.errors import Forbidden, NotFound, StoreUnavailable, VaultError
@@ -51,8 +52,13 @@ def build_health(vault: Vault, *, witness: bool = False) -> APIRouter:
     return router
 
 
-def build_service_pages(vault: Vault, authenticator: Authenticator, metrics_dir: Path | None) -> APIRouter:
-    """What only callers with an identity may read."""
+def build_service_pages(
+    vault: Vault,
+    authenticator: Authenticator,
+    metrics_dir: Path | None,
+    certificates: Mapping[str, Callable[[], datetime]],
+) -> APIRouter:
+    """What only callers with an identity may read. `certificates`: use → when the one in use ends."""
     router = APIRouter(tags=["service"])
 
     @router.get("/v1/audit/checkpoint", response_class=Response)
@@ -72,7 +78,8 @@ def build_service_pages(vault: Vault, authenticator: Authenticator, metrics_dir:
         peer = request.scope.get(PEER)
         if peer is None or peer.trust_domain != "private":
             raise Forbidden("Metrics are for programs of the private contour. Use the service listener.")
-        return Response(metrics.render(metrics_dir) + await gauges(vault), media_type=CONTENT_TYPE_LATEST)
+        told = metrics.render(metrics_dir) + certificate_gauge(certificates, now=vault.clock()) + await gauges(vault)
+        return Response(told, media_type=CONTENT_TYPE_LATEST)
 
     return router
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import ssl
 import time
 from collections.abc import Callable
 from typing import Final
@@ -11,6 +10,7 @@ from typing import Final
 import asyncpg
 import httpx
 
+from pii_vault.certificates import client_tls
 from pii_vault.config import VaultSettings
 from pii_vault.gateway.outbox import Event, Outbox, pause, problem_code
 from pii_vault.gateway.store import CHANNEL
@@ -34,12 +34,9 @@ SERVER_ERROR: Final = 500
 
 def intake_client(settings: VaultSettings) -> httpx.AsyncClient:
     """A client that shows the private contour's certificate and trusts the public contour's authority only."""
-    context = ssl.create_default_context(cafile=str(settings.public_ca))
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_cert_chain(settings.outbound_cert, settings.outbound_key)
     return httpx.AsyncClient(
         base_url=settings.app_intake_url,
-        verify=context,
+        verify=client_tls(certificate=settings.outbound_cert, key=settings.outbound_key, authority=settings.public_ca),
         timeout=TIMEOUT_SECONDS,
         limits=httpx.Limits(max_connections=IN_PARALLEL, max_keepalive_connections=IN_PARALLEL),
         trust_env=False,

@@ -64,7 +64,10 @@ TRIALS: Final[dict[str, dict[str, tuple[tuple[str, ...], int, str]]]] = {
         "migrations": (("python", "-m", "scripts.database", "--help"), 0, "migrate"),
         "commands": (("python", "-m", "scripts.inside.command", "witness", "--help"), 0, "newest"),
     },
-    "edge": {"the proxy": (("haproxy", "-v"), 0, "HAProxy version")},
+    "edge": {
+        "the proxy": (("haproxy", "-v"), 0, "HAProxy version"),
+        "it runs the script that follows its certificates": (("haproxy", "-vv"), 0, "+LUA"),
+    },
     "database": {
         "a new cluster is made": (("sh", "-c", f"{_ONCE} docker-entrypoint.sh postgres --version"), 0, "Success."),
         "no cluster without a password": (("docker-entrypoint.sh", "postgres"), 1, "POSTGRES_PASSWORD_FILE"),

@@ -20,6 +20,8 @@ from pii_vault.audit.note import log_key
 from scripts.local.pki import Authority
 from scripts.local.sockets import free_port
 from tests.integration.app.support import order_event
+from tests.support.exchange import asked_all_the_while, comes_to_serve, reissued, served
+from tests.support.mounted import Mounted
 from tests.support.persons import person
 from tests.support.postgres import Database as Clone
 
@@ -37,10 +39,13 @@ class Running:
 
     def peer(self, folder: Path, name: str | None) -> httpx.Client:
         """A client of the intake listener with the certificate `name` of one contour."""
+        return httpx.Client(base_url=self.intake, verify=self.tls(folder, name), timeout=10)
+
+    def tls(self, folder: Path, name: str | None) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=str(self.public / "ca.crt"))
         if name is not None:
             context.load_cert_chain(folder / f"{name}.crt", folder / f"{name}.key")
-        return httpx.Client(base_url=self.intake, verify=context, timeout=10)
+        return context
 
     def crm(self) -> httpx.Client:
         return httpx.Client(base_url=self.browser, headers={"host": CRM_HOST}, timeout=15)
@@ -169,6 +174,29 @@ def test_logs_keep_quiet(running: Running) -> None:
     assert "was refused" in told
     for value in (one.phone[1:], one.email, "/orders", "127.0.0.1:5"):
         assert value not in told
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_an_exchanged_certificate_is_served_and_a_broken_one_is_not(running: Running, *, broken: bool) -> None:
+    folder = running.public
+    mounted = Mounted(folder, {name: (folder / name).read_text() for name in ("intake.crt", "intake.key")})
+    fresh = reissued(folder, "intake")
+    tls = running.tls(running.private, "outbox")
+    before = served(running.intake, tls)
+
+    def outbox() -> httpx.Client:
+        return running.peer(running.private, "outbox")
+
+    with outbox() as kept, asked_all_the_while(kept, outbox, "/witness/history"):
+        mounted.exchange({"intake.crt": fresh.certificate, "intake.key": fresh.key[:100] if broken else fresh.key})
+        if broken:
+            time.sleep(2.5)
+            assert served(running.intake, tls) == before
+        else:
+            comes_to_serve(running.intake, tls, fresh)
+    told = running.log.read_text()
+    assert ("intake.key changed and cannot be used" in told) is broken
+    assert fresh.key[30:90] not in told
 
 
 def test_a_missing_setting_is_a_clear_error() -> None:

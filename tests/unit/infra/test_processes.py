@@ -1,6 +1,7 @@
 """What the pods are told is what the processes take: their real settings read the rendered environment."""
 
 import ipaddress
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from app.config import AppSettings
 from infra.components.edge import EdgeArgs, proxy_text
 from infra.components.key_service import KeyServiceArgs, configuration
 from infra.components.telemetry import alarms
+from infra.lib import proxy
 from infra.lib.parts import WorkloadSize
+from infra.lib.pods import RUN
 from pii_vault.config import VaultSettings, load_settings
 from pii_vault.edge import believed
 from scripts import database
@@ -154,6 +157,15 @@ def test_the_proxy_checks_who_answers_it() -> None:
     assert "ssl verify required" in text
     assert "verifyhost vault.vault.svc" in text
     assert "verify none" not in text
+
+
+def test_the_proxys_script_follows_the_files_that_are_mounted_and_speaks_to_its_own_socket() -> None:
+    text, script = proxy_text(edge(link_open=True)), proxy.watching()
+    [admin] = re.findall(r"stats socket (\S+) mode 600", text)
+    [served] = re.findall(r"ssl crt (\S+)", text)
+    assert f'admin = "{admin}"' in script
+    assert f'certificate, key = "{served}", "{served}.key"' in script
+    assert f"lua-load {RUN}/config/certificates.lua" in text
 
 
 def test_the_proxy_has_no_listener_for_a_closed_link() -> None:

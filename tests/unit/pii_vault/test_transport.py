@@ -30,7 +30,7 @@ async def answered(tls: ServerTls, folder: Path) -> bytes:
         writer.close()
 
     context = ssl.create_default_context(cafile=str(folder / "ca"))
-    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=tls.context()) as server:
+    async with await asyncio.start_server(greet, "127.0.0.1", 0, ssl=tls.context) as server:
         port = server.sockets[0].getsockname()[1]
         reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, server_hostname="localhost")
         try:

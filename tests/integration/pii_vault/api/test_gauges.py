@@ -4,7 +4,7 @@ import asyncpg
 
 import pii_vault.hosts  # noqa: F401  as the process does: all that counts is imported
 from pii_vault.api import metrics
-from pii_vault.api.gauges import gauges
+from pii_vault.api.gauges import certificate_gauge, gauges
 from pii_vault.vault import Vault
 from tests.support.postgres import Database
 from tests.support.telemetry import exported, expressions, spoken
@@ -39,7 +39,7 @@ async def test_nothing_waits_in_a_fresh_vault(vault: Vault) -> None:
 
 
 async def test_alarms_and_boards_speak_of_what_the_vault_shows(vault: Vault) -> None:
-    shown = exported(metrics.render(None) + await gauges(vault))
+    shown = exported(metrics.render(None) + certificate_gauge({}, now=vault.clock()) + await gauges(vault))
     assert spoken(expressions("private")) - shown == set()
     assert spoken(["rate(larets_made_up_total[5m])", "larets_requests"]) - shown == {
         "larets_made_up_total",
