@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
+from infra import pki
 from infra.errors import DeployProblem
 from infra.render import render_all
 from scripts.env import standing
@@ -70,7 +71,7 @@ def _local(environment: Environment) -> Iterator[Checked]:
     yield Checked("hosts", True, "are of one site")  # else the settings would not have been read
     yield _told("passphrase", lambda: environment.passphrase.told)
     yield _told("contract", lambda: _contract(environment))
-    yield _told("certificates", lambda: _certificates(environment))
+    yield _certificates(environment)
     yield _told("images", lambda: _images(environment))
 
 
@@ -88,9 +89,20 @@ def _contract(environment: Environment) -> str:
     return f"of the {facts.contour} contour is accepted" if facts else "not accepted yet: the link stays closed"
 
 
-def _certificates(environment: Environment) -> str:
+def _in_force(environment: Environment) -> str:
     looked = standing.certificates_in_force(environment)
     return f"{looked} are in force" if looked else "none made yet"
+
+
+def _certificates(environment: Environment) -> Checked:
+    """Those that end soon stop nothing yet, and are named in time."""
+    name = "certificates"
+    found = _told(name, lambda: _in_force(environment))
+    ending = standing.certificates_ending(environment) if found.ok else []
+    if not ending:
+        return found
+    told = f"{found.told}; within {pki.RENEW_BEFORE.days} days end {', '.join(ending)}"
+    return Checked(name, True, told, "`larets env rotate certificates`, plan, apply")
 
 
 def _images(environment: Environment) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from infra import material
+from infra.components.key_service import NAME
 from infra.material import Material
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
@@ -26,6 +27,14 @@ def _password(one: Material) -> bool:
 
 
 KINDS: Final[dict[str, Callable[[Material], bool]]] = {"certificates": _certificate, "passwords": _password}
+
+
+def replaced_by_hand(environment: Environment, kind: str) -> list[str]:
+    """Pods that no apply starts anew: each member of the key service has to be unsealed again by people."""
+    keys = environment.settings.keys
+    if kind != "certificates" or environment.contour.side != "private" or keys.kind != "openbao":
+        return []
+    return [f"{NAME}-{number}" for number in range(keys.replicas)]
 
 
 def remake(environment: Environment, kind: str) -> list[str]:

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from infra import contract, pki
+from infra import contract, material, pki
 from infra.contract import Facts
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
@@ -38,6 +38,12 @@ def certificates_in_force(environment: Environment) -> int:
                 pki.check(value, name, now=now)
                 looked += 1
     return looked
+
+
+def certificates_ending(environment: Environment) -> list[str]:
+    """Names of those that end within 30 days or have ended."""
+    have = environment.engine(environment.contour.side).plain_values()
+    return material.renewable(environment.settings, have, now=datetime.now(UTC))
 
 
 def refuse_placeholders(environment: Environment) -> None:

@@ -4,13 +4,14 @@ from typing import Annotated, Literal
 
 import typer
 
+from infra.lib.names import KEYS
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.ending import in_order
 from scripts.env.environment import Environment, open_environment
 from scripts.env.locks import refuse_locked
 from scripts.env.passphrase import HalfRotated, refuse_half_rotated
 from scripts.env.place import chosen
-from scripts.env.rotate import new_passphrase, remake
+from scripts.env.rotate import new_passphrase, remake, replaced_by_hand
 from scripts.voice import emit, result, say
 
 cli = typer.Typer()
@@ -38,8 +39,12 @@ def rotate(
         refuse_half_rotated(environment.contour)
         made = remake(environment, what)
         say("larets: hint: `larets env plan`, read it, `larets env apply`")
+    by_hand = replaced_by_hand(environment, what)
+    if by_hand:
+        say(f"larets: hint: the key service keeps its old ones until you delete in `{KEYS}` {', '.join(by_hand)}:")
+        say("larets: hint: after the apply, one at a time, the next when the one before is unsealed")
     if as_json:
-        emit({"rotated": what, "made": made})
+        emit({"rotated": what, "made": made, "delete_by_hand": by_hand})
     else:
         result(f"made anew: {', '.join(made)}")
 

@@ -14,6 +14,7 @@ from scripts.env.place import chosen
 from scripts.env.plugins import provider_kind
 from scripts.env.quiet import mark_of
 from scripts.env.sizes import manifests, sizes, spelt
+from scripts.env.standing import certificates_ending
 from scripts.voice import emit, result
 
 ROLLED = frozenset({"Deployment", "StatefulSet", "Job"})
@@ -41,6 +42,8 @@ def status(contour: Which, env: Name = "", as_json: AsJson = False) -> None:
             result(f"INTERRUPTED: an apply begun at {answer['interrupted']['began']}; plan and apply again")
         if answer["at_rest"]:
             result(f"AT REST: a restore begun at {answer['at_rest']['began']} was cut off; {WAYS}")
+        if answer["ending"]:
+            result(f"ENDS SOON {', '.join(answer['ending'])}: `larets env rotate certificates`, plan, apply")
         for lock in answer["locks"]:
             result(f"LOCKED {lock['stack']} since {lock['since']} by {lock['holder']}{' (gone)' * lock['stale']}")
     if answer["interrupted"] or answer["at_rest"] or not all(one["ready"] for one in answer["workloads"].values()):
@@ -59,6 +62,7 @@ def describe(environment: Environment) -> dict[str, Any]:
         "outputs": environment.engine(environment.contour.side).outputs(),
         "interrupted": Journal(environment.contour).interrupted(),
         "at_rest": mark_of(environment.contour).left(),
+        "ending": certificates_ending(environment),
         "locks": [
             {"stack": lock.stack, "holder": lock.holder, "since": lock.since, "stale": lock.stale}
             for lock in locks_of(environment.engines)

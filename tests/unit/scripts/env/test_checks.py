@@ -18,9 +18,10 @@ from scripts.env.environment import Environment, open_environment
 from scripts.env.errors import EnvProblem
 from scripts.env.example import PLACEHOLDER
 from scripts.env.planning import draft_plan
+from scripts.env.verbs.status import describe
 from tests.support.fake_cluster import FakeCluster
 from tests.support.stacks import REGISTRY
-from tests.unit.scripts.env.conftest import Opener
+from tests.unit.scripts.env.conftest import Opener, run
 
 
 def failed(environment: Environment) -> dict[str, Checked]:
@@ -188,11 +189,19 @@ def test_an_expired_certificate_is_told_by_check_and_by_plan(cluster: FakeCluste
     assert cluster.changed == []
 
 
-def test_a_certificate_in_force_passes(cluster: FakeCluster, opened: Opener) -> None:
+@pytest.mark.parametrize(("days", "ending"), [(1, ["tls-vault"]), (29, ["tls-vault"]), (31, [])])
+def test_a_certificate_in_force_passes_and_its_end_is_told(
+    cluster: FakeCluster, opened: Opener, *, days: int, ending: list[str]
+) -> None:
     del cluster
     environment = opened()
-    with_certificate(environment, ends=datetime.now(UTC) + timedelta(days=1))
+    with_certificate(environment, ends=datetime.now(UTC) + timedelta(days=days, hours=1))
     assert failed(environment) == {}
+    [told] = [one for one in check_all(environment) if one.name == "certificates"]
+    assert told.told == "1 are in force" + (f"; within 30 days end {', '.join(ending)}" if ending else "")
+    assert ("rotate certificates" in told.hint) is bool(ending)
+    assert describe(environment)["ending"] == ending
+    assert ("ENDS SOON tls-vault" in run("status").output) is bool(ending)
 
 
 def test_a_contract_that_cannot_be_read_is_told(cluster: FakeCluster, opened: Opener) -> None:

@@ -111,3 +111,18 @@ def test_passwords_of_our_own_database_are(opened: Opener, monkeypatch: pytest.M
     assert run("rotate", "passwords").exit_code == 0
     assert {name for name in before if before[name] != found.held[name]} == set(material.PASSWORDS)
     assert _generation() == 2
+
+
+@pytest.mark.parametrize("kind", ["openbao", "external"])
+def test_new_certificates_name_the_pods_that_only_people_replace(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    keys = {"kind": kind, "role": "larets-vault"} | ({"host": "keys.example.ru", "addresses": ["198.51.100.9/32"]} if kind == "external" else {})
+    own = opened(stage="production", keys=keys)
+    later = {name: "x" for one in material.needed("private", own.settings) if one.kind == "given" for name in one.keys}
+    found = Held(**later | material.make("private", own.settings, later, now=datetime.now(UTC)))
+    monkeypatch.setattr(Environment, "engines", property(lambda _: [found]))
+    done = run("rotate", "certificates")
+    assert done.exit_code == 0, done.output
+    assert ("key-service-0, key-service-1, key-service-2" in done.output) is (kind == "openbao")
+    assert "key-service-0" not in run("rotate", "passwords").output
