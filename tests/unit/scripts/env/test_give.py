@@ -117,7 +117,8 @@ def test_passwords_of_our_own_database_are(opened: Opener, monkeypatch: pytest.M
 def test_new_certificates_name_the_pods_that_only_people_replace(
     opened: Opener, monkeypatch: pytest.MonkeyPatch, kind: str
 ) -> None:
-    keys = {"kind": kind, "role": "larets-vault"} | ({"host": "keys.example.ru", "addresses": ["198.51.100.9/32"]} if kind == "external" else {})
+    where = {"host": "keys.example.ru", "addresses": ["198.51.100.9/32"]} if kind == "external" else {}
+    keys = {"kind": kind, "role": "larets-vault"} | where
     own = opened(stage="production", keys=keys)
     later = {name: "x" for one in material.needed("private", own.settings) if one.kind == "given" for name in one.keys}
     found = Held(**later | material.make("private", own.settings, later, now=datetime.now(UTC)))
