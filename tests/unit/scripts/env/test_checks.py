@@ -19,6 +19,7 @@ from scripts.env.errors import EnvProblem
 from scripts.env.example import PLACEHOLDER
 from scripts.env.planning import draft_plan
 from scripts.env.verbs.status import describe
+from scripts.local.instance import ROOT
 from tests.support.fake_cluster import FakeCluster
 from tests.support.stacks import REGISTRY
 from tests.unit.scripts.env.conftest import Opener, run
@@ -50,6 +51,17 @@ def line_of(environment: Environment, key: str) -> str:
 def test_a_cluster_too_old_is_told(cluster: FakeCluster, opened: Opener) -> None:
     cluster.answers["/version"] = {"major": "1", "minor": "29+"}
     assert "too old" in one_failed(opened(), "version").told
+
+
+def test_the_oldest_that_will_do_is_the_one_the_guide_names(cluster: FakeCluster, opened: Opener) -> None:
+    oldest = re.search(r"Kubernetes (1\.\d+) or newer", (ROOT / "docs" / "clouds.md").read_text("utf-8"))
+    assert oldest
+    major, minor = oldest[1].split(".")
+    environment = opened(cluster__kubernetes=oldest[1])
+    cluster.answers["/version"] = {"major": major, "minor": minor}
+    assert failed(environment) == {}
+    cluster.answers["/version"] = {"major": major, "minor": str(int(minor) - 1)}
+    assert "too old" in one_failed(environment, "version").told
 
 
 def test_a_cluster_older_than_the_settings_say_is_told_with_the_line(cluster: FakeCluster, opened: Opener) -> None:
