@@ -17,5 +17,6 @@ def run_stack(stack: Stack) -> None:
         SettingsInvalid, WrongCluster: before any resource is registered.
     """
     settings = load_settings(Path(pulumi.Config("larets").require("settings")))
-    check_cluster(settings, uid_of)
+    if not (stack == "platform" and settings.cluster.awaited):
+        check_cluster(settings, uid_of)
     program(stack, settings)()

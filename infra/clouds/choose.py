@@ -16,6 +16,8 @@ _MADE: Final[dict[str, Callable[[StackSettings, Path], ClusterHandle]]] = {
     "vkcloud": vkcloud,
     "selectel": selectel,
 }
+# What the adapters make, by the last part of its type: with it goes all that runs and lies there.
+KINDS: Final = frozenset({"KubernetesCluster", "KubernetesNodeGroup", "MksClusterV1", "MksNodegroupV1"})
 
 
 def handle_of(settings: StackSettings) -> ClusterHandle:

@@ -8,13 +8,8 @@ import pulumi
 
 @dataclass(frozen=True, slots=True)
 class ClusterHandle:
-    """`kubeconfig` is a path or secret. `identifier` is empty until the cluster is there and was looked at."""
+    """`kubeconfig` is a path, or a secret of a cluster that was made; `made` is what that consists of."""
 
     kubeconfig: pulumi.Input[str]
     context: pulumi.Input[str]
-    identifier: pulumi.Input[str]
-    storage_class: str
-    load_balancer_class: str
-    egress_addresses: pulumi.Input[list[str]]
-    object_storage: str
     made: tuple[Any, ...] = ()

@@ -1,4 +1,4 @@
-"""What the adapters of clouds share: asking for settings, and a kubeconfig from an endpoint and an authority."""
+"""What the adapters of clouds share: asking for settings, keeping what was made, a kubeconfig from its parts."""
 
 import base64
 import json
@@ -20,6 +20,11 @@ def asked(settings: StackSettings, *names: str) -> Mapping[str, str]:
             hint="docs/clouds.md says where each is found",
         )
     return given
+
+
+def kept(provider: pulumi.ProviderResource, settings: StackSettings) -> pulumi.ResourceOptions:
+    """By its own provider; neither removed nor replaced by the way: all data of the contour are in it."""
+    return pulumi.ResourceOptions(provider=provider, protect=settings.protect_data)
 
 
 def kubeconfig(

@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 
 from infra.clouds.handle import ClusterHandle
-from infra.clouds.made import asked
+from infra.clouds.made import asked, kept
 from infra.clouds.vendor import Vendor
 from infra.lib.settings import StackSettings
 
@@ -39,7 +39,7 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         enable_pod_security_policy=False,  # long gone from Kubernetes; Pod Security takes its place
         enable_autorepair=True,
         enable_patch_version_auto_upgrade=False,  # what is upgraded is planned
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     nodes = sdk.MksNodegroupV1(
         f"{name}-nodes",
@@ -52,7 +52,7 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         ram_mb=int(given.get("memory", "16")) * 1024,
         volume_gb=int(given.get("disk", "64")),
         volume_type=given.get("volume_type", f"fast.{given['zone']}"),
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     config = sdk.get_mks_kubeconfig_v1_output(
         cluster_id=cluster.id,
@@ -63,10 +63,5 @@ def selectel(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
     return ClusterHandle(
         kubeconfig=pulumi.Output.secret(config.raw_config),
         context=given.get("context", f"{name}-admin@{name}"),
-        identifier=settings.cluster.identifier,
-        storage_class=settings.cluster.storage_class or f"fast.{given['zone']}",
-        load_balancer_class=settings.cluster.load_balancer_class,
-        egress_addresses=list(settings.cluster.egress_addresses),
-        object_storage=f"https://s3.{given['region']}.storage.selcloud.ru",
         made=(cluster, nodes),
     )

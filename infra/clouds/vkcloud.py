@@ -6,7 +6,7 @@ from typing import Final
 import pulumi
 
 from infra.clouds.handle import ClusterHandle
-from infra.clouds.made import asked
+from infra.clouds.made import asked, kept
 from infra.clouds.vendor import Vendor
 from infra.lib.settings import StackSettings
 
@@ -35,7 +35,7 @@ def vkcloud(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         subnet_id=given["subnet_id"],
         availability_zone=given["zone"],
         floating_ip_enabled=False,
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     nodes = sdk.KubernetesNodeGroup(
         f"{name}-nodes",
@@ -44,15 +44,10 @@ def vkcloud(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
         node_count=int(given.get("nodes", "3")),
         flavor_id=given["node_flavor"],
         autoscaling_enabled=False,
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     return ClusterHandle(
         kubeconfig=pulumi.Output.secret(cluster.k8s_config),
         context=given.get("context", name),
-        identifier=settings.cluster.identifier,
-        storage_class=settings.cluster.storage_class or "csi-ceph-ssd-gz1-retain",
-        load_balancer_class=settings.cluster.load_balancer_class,
-        egress_addresses=list(settings.cluster.egress_addresses),
-        object_storage="https://hb.ru-msk.vkcloud-storage.ru",
         made=(cluster, nodes),
     )

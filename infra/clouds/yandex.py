@@ -3,10 +3,8 @@
 from pathlib import Path
 from typing import Final
 
-import pulumi
-
 from infra.clouds.handle import ClusterHandle
-from infra.clouds.made import asked, kubeconfig
+from infra.clouds.made import asked, kept, kubeconfig
 from infra.clouds.vendor import Vendor
 from infra.lib.settings import StackSettings
 
@@ -48,7 +46,7 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
             "zonal": {"zone": given["zone"], "subnet_id": given["subnet_id"]},
             "master_logging": {"enabled": True, "audit_enabled": True, "folder_id": given["folder_id"]},
         },
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     nodes = sdk.KubernetesNodeGroup(
         f"{name}-nodes",
@@ -61,7 +59,7 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
             "boot_disk": {"type": "network-ssd", "size": int(given.get("disk", "64"))},
         },
         scale_policy={"fixed_scale": {"size": int(given.get("nodes", "3"))}},
-        opts=pulumi.ResourceOptions(provider=own),
+        opts=kept(own, settings),
     )
     master = cluster.master
     return ClusterHandle(
@@ -73,10 +71,5 @@ def yandex(settings: StackSettings, vendor_folder: Path) -> ClusterHandle:
             arguments=["k8s", "create-token"],
         ),
         context=name,
-        identifier=settings.cluster.identifier,
-        storage_class=settings.cluster.storage_class or "yc-network-ssd",
-        load_balancer_class=settings.cluster.load_balancer_class,
-        egress_addresses=list(settings.cluster.egress_addresses),
-        object_storage="https://storage.yandexcloud.net",
         made=(cluster, nodes),
     )

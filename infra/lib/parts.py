@@ -113,6 +113,11 @@ class Cluster(Part):
     api_server_port: Port = 6443
     cloud: dict[str, str] = Field(default_factory=dict, description="what the cloud's adapter asks for, docs/clouds.md")
 
+    @property
+    def awaited(self) -> bool:
+        """Has the platform stack to make it, or has nobody written down yet which one it made?"""
+        return self.adapter != "kubeconfig" and not self.identifier
+
 
 class SealedBy(Part):
     """The key of a transit engine (Vault, OpenBao, Stronghold) that seals this contour's passphrase."""

@@ -95,7 +95,7 @@ def _images(settings: StackSettings) -> None:
 
 def _cluster(settings: StackSettings) -> None:
     cluster = settings.cluster
-    if cluster.adapter == "kubeconfig":
+    if not cluster.awaited:
         for name in ("kubeconfig", "context", "identifier"):
             if not getattr(cluster, name):
                 _refuse(f"cluster.{name}", "must be given: nothing is taken from the surroundings")
@@ -130,7 +130,7 @@ def _choices(settings: StackSettings) -> None:
         _refuse("database.standbys", "are named for an external database of the private contour; leave it out here")
     if settings.contour == "private" and keys.kind == "external" and not (keys.host and keys.addresses):
         _refuse("keys.host", "an external key service needs host and addresses")
-    if database.kind == "cloudnative-pg" and not settings.cluster.api_server:
+    if database.kind == "cloudnative-pg" and not settings.cluster.api_server and not settings.cluster.awaited:
         _refuse(
             "cluster.api_server", "CloudNativePG's pods call the API server: give its addresses, such as 10.0.0.1/32"
         )

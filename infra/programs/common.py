@@ -1,5 +1,6 @@
 """What the programs of both halves share: the cluster, by three names; the database; the edge."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
 
@@ -7,7 +8,6 @@ import pulumi
 import pulumi_kubernetes as kubernetes
 
 from infra.clouds.existing import existing
-from infra.clouds.handle import ClusterHandle
 from infra.components import database, edge
 from infra.components.certificates import CertificateArgs, CertificateSet
 from infra.components.database import Database, DatabaseArgs
@@ -26,27 +26,27 @@ from infra.paths import paths
 from infra.values import Values
 
 
-def open_place(settings: StackSettings, handle: ClusterHandle | None = None) -> Place:
+def open_place(settings: StackSettings, *, made: Sequence[pulumi.Resource] = ()) -> Place:
     """An explicit provider on exactly one cluster; it never looks at the surroundings.
 
     Raises:
-        SettingsInvalid: the platform has made the cluster, and nobody has written down yet how it is reached.
+        SettingsInvalid: the platform has to make the cluster, or nobody has written down yet how it is reached.
     """
-    found = handle or existing(settings)
-    if handle is None and not (settings.cluster.context and settings.cluster.kubeconfig):
+    if settings.cluster.awaited:
         raise SettingsInvalid(
-            "cluster.kubeconfig and cluster.context are needed now: the platform stack has made the cluster",
-            hint="write its kubeconfig to a file, name it in the settings, and add cluster.identifier",
+            "cluster.kubeconfig, context and identifier are needed here: the cluster is the platform stack's to make",
+            hint="plan and apply make it; then name kubeconfig, context and identifier in the settings",
         )
+    found = existing(settings)
     provider = kubernetes.Provider(
         "cluster",
         kubeconfig=found.kubeconfig,
         context=found.context,
-        cluster_identifier=found.identifier,
+        cluster_identifier=settings.cluster.identifier,
         enable_server_side_apply=True,
         enable_patch_force=False,
         suppress_helm_hook_warnings=True,
-        opts=pulumi.ResourceOptions(depends_on=list(found.made)),
+        opts=pulumi.ResourceOptions(depends_on=list(made)),
     )
     return Place(settings.contour, provider, settings.protect_data)
 

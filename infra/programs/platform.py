@@ -1,4 +1,10 @@
-"""The platform of a contour: namespaces that deny by default, rights, admission rules. Deployed once per contour."""
+"""The platform of a contour: namespaces that deny by default, rights, admission rules; once per contour.
+
+Where an adapter makes the cluster, that comes first and alone: what is to stand in it can be held against the API
+server only when somebody has written down how it is reached, and which one it is.
+"""
+
+from typing import Final
 
 import pulumi
 
@@ -11,11 +17,19 @@ from infra.lib.settings import StackSettings
 from infra.programs.common import open_place
 from infra.values import Values
 
+KUBECONFIG: Final = "kubeconfig"
+CONTEXT: Final = "context"
+
 
 def build(settings: StackSettings, values: Values) -> None:
     del values  # a platform holds no secret
     handle = handle_of(settings)
-    place = open_place(settings, handle)
+    if settings.cluster.adapter != "kubeconfig":
+        pulumi.export(KUBECONFIG, handle.kubeconfig)
+        pulumi.export(CONTEXT, handle.context)
+    if settings.cluster.awaited:
+        return
+    place = open_place(settings, made=handle.made)
     inside = NAMESPACES[settings.contour]
     admission = Admission(AdmissionArgs(settings.images.registries, tuple(inside)), place)
     namespaces = [
@@ -29,6 +43,3 @@ def build(settings: StackSettings, values: Values) -> None:
     access = AccessArgs(settings.access.operators, settings.access.officers, tuple(inside))
     Access(access, place, after=namespaces)
     pulumi.export("namespaces", sorted(inside))
-    if settings.cluster.adapter != "kubeconfig":
-        pulumi.export("kubeconfig", handle.kubeconfig)
-        pulumi.export("context", handle.context)

@@ -10,7 +10,7 @@ from typing import Any, Final
 from infra import pki
 from infra.errors import DeployProblem
 from infra.render import render_all
-from scripts.env import standing
+from scripts.env import made_cluster, standing
 from scripts.env.asked import CPU, MEMORY, Asked, asked_for, claimed_classes, given_by
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem, WrongCluster
@@ -39,6 +39,10 @@ class Checked:
 def check_all(environment: Environment) -> Iterator[Checked]:
     """Every check that can be made; those of the cluster end with the first that makes the others pointless."""
     yield from _local(environment)
+    if environment.settings.cluster.awaited:
+        yield _told("cloud", lambda: made_cluster.told(environment))
+        yield Checked("cluster", True, "is the platform stack's to make: `larets env plan`, `apply`")
+        return
     try:
         cluster = environment.connect()
         yield _version(cluster, environment)

@@ -4,6 +4,7 @@ import time
 from dataclasses import dataclass
 from typing import Any, Final
 
+from infra.clouds.choose import KINDS
 from scripts.env.engine import Engine
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
@@ -30,8 +31,8 @@ class Losses:
 def losses(environment: Environment) -> Losses:
     objects, data, protected = [], [], []
     for engine in environment.engines:
-        for resource in _objects(engine):
-            name = named(resource["inputs"])
+        for resource in [*_objects(engine), *_made(engine)]:
+            name = _named(resource)
             objects.append(name)
             if resource.get("protect"):
                 protected.append(name)
@@ -52,13 +53,15 @@ def remove(environment: Environment, *, with_data: bool) -> dict[str, Any]:
     for engine in reversed(environment.engines):
         if not engine.known or (kept and engine.program.stack == PLATFORM):
             continue
-        objects = _objects(engine)
+        objects, clusters = _objects(engine), _made(engine)
         if with_data:
             leftovers += [manifest_of(from_state(one["inputs"])) for one in objects if one.get("protect")]
         engine.unprotect()
         say(f"  {environment.contour.side}: removing {engine.program.stack} …")
         engine.destroy()
-        removed += sum(not one.get("protect") or with_data for one in objects)
+        removed += sum(not one.get("protect") or with_data for one in [*objects, *clusters])
+        if clusters:
+            leftovers = []  # they went with all that stood there
         for manifest in leftovers:
             environment.cluster().delete(manifest)
         _await_gone(environment, leftovers)
@@ -102,3 +105,15 @@ def _claims(environment: Environment) -> list[dict[str, Any]]:
 
 def _objects(engine: Engine) -> list[dict[str, Any]]:
     return [one for one in engine.exported().get("resources", []) if one["type"].startswith(KUBERNETES)]
+
+
+def _made(engine: Engine) -> list[dict[str, Any]]:
+    """Clusters and their nodes, where an adapter made them."""
+    held = engine.exported().get("resources", [])
+    return [one for one in held if one["type"].rsplit(":", 1)[-1] in KINDS and not one["type"].startswith(KUBERNETES)]
+
+
+def _named(resource: dict[str, Any]) -> str:
+    if resource["type"].startswith(KUBERNETES):
+        return named(resource["inputs"])
+    return f"{resource['type'].rsplit(':', 1)[-1]} {resource['urn'].rsplit('::', 1)[-1]}"

@@ -116,12 +116,14 @@ class Engine:
         with explained():
             return dict(self._stack().export_stack().deployment or {})
 
-    def outputs(self) -> dict[str, Any]:
+    def outputs(self, *, secret: bool = False) -> dict[str, Any]:
+        """`secret`: those too that are shown to nobody."""
         refuse_half_rotated(self.contour)
         if not self.known:
             return {}
         with explained():
-            return {name: output.value for name, output in self._stack().outputs().items() if not output.secret}
+            found = self._stack().outputs()
+        return {name: output.value for name, output in found.items() if secret or not output.secret}
 
     def configured(self) -> frozenset[str]:
         """Names of the values in the stack's configuration; needs no decrypting."""

@@ -66,6 +66,11 @@ class Environment:
             self._cluster = opened
         return self._cluster
 
+    def prove_cluster(self) -> None:
+        """Raises WrongCluster: there has to be one, and it is not this."""
+        if not self.settings.cluster.awaited:
+            self.cluster()
+
     def made_from(self) -> dict[str, str]:
         """SHA-256 of settings and of each stack's state; empty where a state is no file and cannot be seen whole."""
         files = {"settings": self.contour.settings} | {one.program.stack: one.state for one in self.engines}
@@ -79,6 +84,11 @@ class Environment:
 
     def connect(self) -> Cluster:
         """Whatever cluster is behind the context. Only `check` and `init` may look at one that is not proved."""
+        if self.settings.cluster.awaited:
+            raise EnvProblem(
+                f"the cluster is not written down yet ({self.at('cluster', 'adapter')})",
+                hint="`larets env plan`, `apply` make it; then kubeconfig, context, identifier go into the settings",
+            )
         try:
             text = self.kubeconfig.read_text()
         except OSError as error:

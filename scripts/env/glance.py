@@ -34,12 +34,13 @@ def glance(environment: Environment, approved: Plan) -> Draft | None:
     if approved.provider != provider_kind(environment.contour):
         return None
     refuse_what_is_over(environment)
-    cluster = environment.cluster()
+    environment.prove_cluster()
     registered = _registered(environment)
     if not _as_planned(approved.steps, registered, environment.key):
         return None
     objects = [one.inputs for one in registered.values() if one.is_object]
-    if any(one.state != "live" or one.changes or one.refused for one in compare(cluster, objects, environment.key)):
+    live = compare(environment.cluster(), objects, environment.key) if objects else ()
+    if any(one.state != "live" or one.changes or one.refused for one in live):
         return None
     taken = [Step(one.urn, one.op, one.type, {}, ()) for one in approved.steps]
     fresh = replace(

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from infra.clouds.choose import KINDS
 from scripts.env.errors import EnvProblem
 from scripts.env.inputs import agrees, canonical
 from scripts.env.objects import Change
@@ -24,7 +25,7 @@ UPDATE: Final = "update"
 DELETES: Final = frozenset({"delete", "delete-replaced"})
 REPLACES: Final = frozenset({"replace", "create-replacement", "delete-replaced"})
 # Losing one of these loses what cannot be made again.
-STATEFUL: Final = frozenset({"StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Namespace", "Cluster"})
+STATEFUL: Final = KINDS | {"StatefulSet", "PersistentVolumeClaim", "PersistentVolume", "Namespace", "Cluster"}
 
 
 class PlanInvalid(EnvProblem):

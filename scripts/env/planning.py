@@ -36,7 +36,7 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
         CertificateExpired, ContractChanged, ContractInvalid: before the engine is started.
     """
     refuse_what_is_over(environment)
-    environment.cluster()  # the right one, before the engine is started
+    environment.prove_cluster()  # before the engine is started
     made_from = environment.made_from()
     steps: list[PlannedStep] = []
     findings: list[Finding] = []
@@ -72,13 +72,8 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
 def _steps(environment: Environment, engine: Engine, run: Run) -> tuple[list[PlannedStep], list[Finding]]:
     registrations = run.notary.registrations
     objects = [one for one in registrations.values() if one.is_object]
-    compared = dict(
-        zip(
-            (one.urn for one in objects),
-            compare(environment.cluster(), [one.inputs for one in objects], environment.key),
-            strict=True,
-        )
-    )
+    live = compare(environment.cluster(), [one.inputs for one in objects], environment.key) if objects else ()
+    compared = dict(zip((one.urn for one in objects), live, strict=True))
     steps = [
         _step(engine.program.stack, step, registrations.get(step.urn), compared.get(step.urn), run.notary)
         for step in run.steps
@@ -90,7 +85,17 @@ def _steps(environment: Environment, engine: Engine, run: Run) -> tuple[list[Pla
         for urn, one in compared.items()
         if one.refused and urn not in anew
     ]
-    return steps, findings
+    return steps, [*findings, *_forgotten(environment, steps)]
+
+
+def _forgotten(environment: Environment, steps: list[PlannedStep]) -> list[Finding]:
+    """A cluster whose identifier was taken out of the settings would lose all that stands in it."""
+    reason = f"would be removed: {environment.at('cluster', 'identifier')} is empty; put it back"
+    return [
+        Finding("cluster", step.object, reason, blocks=True)
+        for step in steps
+        if environment.settings.cluster.awaited and step.op in DELETES and step.type.startswith(KUBERNETES)
+    ]
 
 
 def _step(

@@ -20,6 +20,9 @@ SIGN: Final = "STAND-IN"
 ENGINE_PLUGINS: Final = PLACE / "plugins"
 
 
+BRIDGE: Final = "resource-terraform-provider-v"
+
+
 class PluginMissing(EnvProblem):
     """The engine's Kubernetes provider plugin is not installed."""
 
@@ -69,3 +72,25 @@ def prepare(contour: Contour) -> Kind:
     place.mkdir(parents=True, exist_ok=True)
     (place / folder_name()).symlink_to(found)
     return "genuine"
+
+
+def bridge(contour: Contour) -> None:
+    """Puts the engine's bridge to Terraform providers into the contour's engine home, unless one stands there.
+
+    Raises:
+        PluginMissing: with the steps to get it.
+    """
+    place = contour.engine_home / "plugins"
+    if any(place.glob(f"{BRIDGE}*")):
+        return
+    places = (Path.home() / ".pulumi" / "plugins", ENGINE_PLUGINS)
+    found = {one.name: one for folder in places for one in folder.glob(f"{BRIDGE}*")}
+    if not found:
+        raise PluginMissing(
+            "the engine's bridge to Terraform providers is not installed",
+            hint="`pulumi package add` of docs/clouds.md brings it where the internet can be reached; "
+            f"then copy ~/.pulumi/plugins/{BRIDGE}… to {ENGINE_PLUGINS}",
+        )
+    place.mkdir(parents=True, exist_ok=True)
+    for name, folder in found.items():
+        (place / name).symlink_to(folder)

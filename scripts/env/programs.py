@@ -22,4 +22,6 @@ class Program:
 
 
 def programs_of(settings: StackSettings) -> tuple[Program, ...]:
-    return tuple(Program(stack, program(stack, settings)) for stack in stacks_of(settings.contour))
+    """As long as the cluster is to be made, the platform alone."""
+    stacks = stacks_of(settings.contour)
+    return tuple(Program(one, program(one, settings)) for one in (stacks[:1] if settings.cluster.awaited else stacks))

@@ -9,10 +9,10 @@ from scripts.env.apply import apply_plan
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.environment import open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.made_cluster import ready, written_down
 from scripts.env.place import chosen
 from scripts.env.plan import load_plan
-from scripts.env.plugins import prepare
-from scripts.voice import emit, result
+from scripts.voice import emit, result, say
 
 cli = typer.Typer()
 
@@ -29,10 +29,13 @@ def apply(
     environment = open_environment(chosen(env), contour)
     approved = load_plan(plan, environment.key)
     refuse_locked(environment.engines)
-    prepare(environment.contour)
+    ready(environment)
     answer = apply_plan(environment, approved)
+    made = written_down(environment) if environment.settings.cluster.awaited else None
+    if made:
+        say(f"larets: hint: {made.next}")
     if as_json:
-        emit(answer)
+        emit(answer | ({"kubeconfig": str(made.kubeconfig), "context": made.context} if made else {}))
     else:
         done = ", ".join(f"{count} {op}" for op, count in answer["steps"].items()) or "nothing to do"
         result(f"{done}; {answer['unchanged']} as they were; digest {answer['digest'][:12]}")

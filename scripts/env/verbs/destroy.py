@@ -8,9 +8,9 @@ from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.destroy import losses, remove
 from scripts.env.environment import open_environment
 from scripts.env.locks import refuse_locked
+from scripts.env.made_cluster import ready
 from scripts.env.passphrase import refuse_half_rotated
 from scripts.env.place import chosen
-from scripts.env.plugins import prepare
 from scripts.voice import emit, result, say
 
 cli = typer.Typer()
@@ -32,8 +32,8 @@ def destroy(
     environment = open_environment(chosen(env), contour)
     refuse_locked(environment.engines)
     refuse_half_rotated(environment.contour)
-    environment.cluster()
-    prepare(environment.contour)
+    environment.prove_cluster()
+    ready(environment)
     lost = losses(environment)
     say(f"{len(lost.objects)} objects would be removed; lost with them:")
     for line in lost.data or ["nothing that holds data"]:

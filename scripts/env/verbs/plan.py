@@ -10,11 +10,11 @@ import typer
 from scripts.env.command import AsJson, Name, Which, told
 from scripts.env.edit import changed_settings
 from scripts.env.environment import Environment, open_environment
+from scripts.env.made_cluster import ready
 from scripts.env.material import ensure_material
 from scripts.env.place import chosen
 from scripts.env.plan import Plan
 from scripts.env.planning import draft_plan
-from scripts.env.plugins import prepare
 from scripts.env.show import plan_lines, show
 from scripts.voice import emit, result, say
 
@@ -67,8 +67,8 @@ def end_blocked(made: Plan, more: str = "") -> None:
 
 def plan_to_file(environment: Environment, out: Path | None = None) -> tuple[Plan, Path]:
     """Makes what secrets are missing, plans, saves the plan."""
-    prepare(environment.contour)
-    environment.cluster()
+    ready(environment)
+    environment.prove_cluster()
     ensure_material(environment)
     made = draft_plan(environment).plan
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")

@@ -15,11 +15,11 @@ WORKERS = 32
 LARGEST = 400 * 1024 * 1024
 
 
-def main() -> None:
+def serve(provider: provider_pb2_grpc.ResourceProviderServicer) -> None:
     server = grpc.server(
         futures.ThreadPoolExecutor(max_workers=WORKERS), options=[("grpc.max_receive_message_length", LARGEST)]
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(StandIn(), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(provider, server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")
@@ -34,4 +34,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(StandIn())

@@ -1,28 +1,28 @@
 """The clouds' adapters against stand-ins of the SDKs that Pulumi generates from the vendors' providers."""
 
-import hashlib
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
 from typing import Any
 
-import pulumi
 import pytest
 
-from infra.clouds import selectel, vkcloud, yandex
-from infra.clouds.choose import handle_of
-from infra.clouds.vendor import Vendor
+from infra.clouds.choose import KINDS, handle_of
 from infra.errors import SettingsInvalid, VendorMissing
 from infra.lib.settings import StackSettings
 from infra.registered import Registered, run
 from infra.render import registrations
+from scripts.env.plan import PlannedStep
+from tests.support.clouds import CANARY, CLOUDS, put_vendors
 from tests.support.stacks import settings
 
-CLOUDS: dict[str, tuple[Vendor, dict[str, str]]] = {
-    "yandex": (yandex.VENDOR, dict.fromkeys(yandex._NEEDED, "x")),
-    "vkcloud": (vkcloud.VENDOR, dict.fromkeys(vkcloud._NEEDED, "x")),
-    "selectel": (selectel.VENDOR, dict.fromkeys(selectel._NEEDED, "x")),
+IDENTIFIER = "0b0b0b0b-0000-4000-8000-000000000001"
+WRITTEN = {
+    "kubeconfig": "kubeconfig.made",
+    "context": "made",
+    "identifier": IDENTIFIER,
+    "pod_networks": ["10.244.0.0/16"],
 }
+
 each_cloud = pytest.mark.parametrize("cloud", CLOUDS)
 
 
@@ -35,41 +35,8 @@ def made_by(cloud: str, folder: Path, **changes: Any) -> StackSettings:
 @pytest.fixture
 def vendors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Binaries with their checksums, and modules in the shape of the generated SDKs."""
-    folder = tmp_path / "vendor"
-    folder.mkdir()
-    for vendor, _ in CLOUDS.values():
-        (folder / vendor.binary).write_bytes(b"a provider")
-        (folder / f"{vendor.binary}.sha256").write_text(hashlib.sha256(b"a provider").hexdigest())
-        monkeypatch.setitem(sys.modules, vendor.package, sdk(vendor.name))
+    put_vendors(tmp_path, monkeypatch)
     return tmp_path
-
-
-def sdk(name: str) -> ModuleType:
-    class Resource(pulumi.CustomResource):
-        kind = ""
-
-        def __init__(self, resource_name: str, *, opts: pulumi.ResourceOptions | None = None, **inputs: Any) -> None:
-            super().__init__(f"{name}:index:{self.kind}", resource_name, inputs, opts)
-            self.master = pulumi.Output.from_input(
-                {"internal_v4_endpoint": "https://10.0.0.1", "cluster_ca_certificate": "-----BEGIN"}
-            )
-            self.k8s_config = pulumi.Output.from_input("canary-kubeconfig")
-
-    class Provider(pulumi.ProviderResource):
-        def __init__(self, resource_name: str, **inputs: Any) -> None:
-            super().__init__(name, resource_name, inputs)
-
-    def read(*, opts: pulumi.InvokeOutputOptions | None = None, **_: Any) -> SimpleNamespace:
-        assert opts is not None, "what is read from a cloud is read by an explicit provider too"
-        assert isinstance(opts.provider, Provider)
-        return SimpleNamespace(raw_config="canary-kubeconfig")
-
-    module = ModuleType(f"pulumi_{name}")
-    module.Provider = Provider  # type: ignore[attr-defined]
-    for kind in ("KubernetesCluster", "KubernetesNodeGroup", "MksClusterV1", "MksNodegroupV1"):
-        setattr(module, kind, type(kind, (Resource,), {"kind": kind}))
-    module.get_mks_kubeconfig_v1_output = read  # type: ignore[attr-defined]
-    return module
 
 
 def registered(own: StackSettings) -> list[Registered]:
@@ -100,7 +67,7 @@ def without_provider(found: list[Registered]) -> list[str]:
 
 @each_cloud
 def test_each_resource_of_a_platform_in_a_cloud_has_an_explicit_provider(cloud: str, vendors: Path) -> None:
-    found = registrations("platform", made_by(cloud, vendors))
+    found = registrations("platform", made_by(cloud, vendors, **WRITTEN))
     assert {one.type.partition(":")[0] for one in found} >= {CLOUDS[cloud][0].name, "kubernetes"}
     assert without_provider(found) == []
 
@@ -117,9 +84,44 @@ def test_the_twin_a_resource_without_a_provider_is_seen(vendors: Path) -> None:
 
 
 @each_cloud
-def test_the_kubeconfig_is_secret_where_it_reaches_the_provider(cloud: str, vendors: Path) -> None:
-    provider = next(one for one in registrations("platform", made_by(cloud, vendors)) if one.name == "cluster")
-    assert "kubeconfig" in provider.secret
+def test_the_cluster_comes_first_and_alone(cloud: str, vendors: Path) -> None:
+    found = registrations("platform", made_by(cloud, vendors))
+    assert {one.type.partition(":")[0] for one in found if not one.type.startswith("pulumi:")} == {
+        CLOUDS[cloud][0].name
+    }
+    after = registrations("platform", made_by(cloud, vendors, **WRITTEN))
+    assert [one for one in found if one.type.startswith(CLOUDS[cloud][0].name)] == [
+        one for one in after if one.type.startswith(CLOUDS[cloud][0].name)
+    ]  # and stays as it is when the rest joins it
+
+
+@each_cloud
+def test_the_provider_takes_the_cluster_that_was_written_down(cloud: str, vendors: Path) -> None:
+    after = registrations("platform", made_by(cloud, vendors, **WRITTEN))
+    [provider] = [one for one in after if one.name == "cluster"]
+    assert provider.inputs["clusterIdentifier"] == IDENTIFIER
+    assert provider.inputs["kubeconfig"] == str(vendors / "kubeconfig.made")
+    assert CANARY not in repr([one.inputs for one in after])
+
+
+@each_cloud
+def test_cluster_and_nodes_are_protected_and_their_loss_is_red(cloud: str, vendors: Path) -> None:
+    made = [one for one in registered(made_by(cloud, vendors)) if not one.type.startswith("pulumi:")]
+    kinds = {one.type.rpartition(":")[2] for one in made}
+    assert len(made) == len(kinds) == 2
+    assert kinds <= KINDS
+    assert all(one.protect for one in made)
+    for one in made:
+        for op in ("replace", "create-replacement", "delete-replaced", "delete"):
+            assert PlannedStep("platform", "urn", op, one.type, one.name, {}).loses
+        assert not PlannedStep("platform", "urn", "update", one.type, one.name, {}).loses
+
+
+@each_cloud
+@pytest.mark.parametrize("name", ["kubeconfig", "context"])
+def test_a_cluster_that_is_written_down_in_part_is_refused(cloud: str, name: str, vendors: Path) -> None:
+    with pytest.raises(SettingsInvalid, match=rf"cluster\.{name}: must be given"):
+        made_by(cloud, vendors, **WRITTEN | {name: ""})
 
 
 @each_cloud
@@ -154,10 +156,10 @@ def test_a_missing_sdk_gives_the_steps_too(vendors: Path, monkeypatch: pytest.Mo
 
 def test_an_existing_cluster_is_taken_as_the_settings_name_it() -> None:
     handle = handle_of(settings("private"))
-    assert (handle.context, handle.identifier) == ("shop-private", "0b0b0b0b-0000-4000-8000-000000000001")
+    assert handle.context == "shop-private"
     assert handle.made == ()
 
 
 def test_the_halves_wait_until_somebody_has_written_down_how_a_made_cluster_is_reached(vendors: Path) -> None:
-    with pytest.raises(SettingsInvalid, match="the platform stack has made the cluster"):
+    with pytest.raises(SettingsInvalid, match="the platform stack's to make"):
         registrations("private", made_by("yandex", vendors))
