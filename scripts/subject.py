@@ -22,10 +22,12 @@ from pii_vault.rights.find import find_by_id, find_by_order, find_by_value
 from pii_vault.rights.prove import prove as prove_erasure
 from pii_vault.rights.restore import replay as replay_journal
 from pii_vault.vault import new_request_id
+from scripts.vault import erasure_journal
 from scripts.vault.officer import DEFAULT_OFFICER, OfficerDesk, at_desk, read_value, save
 from scripts.voice import emit, fail, result, say
 
 cli = typer.Typer(no_args_is_help=True, help="A person's rights: find, export, correct, block, erase, prove.")
+cli.add_typer(erasure_journal.cli, name="journal")
 
 SubjectId = Annotated[str, typer.Argument(metavar="SUBJECT", help="sub_…, as `larets subject find` gives it")]
 TenantOption = Annotated[str | None, typer.Option("--tenant", "-t", help="the shop; needed if there are several")]

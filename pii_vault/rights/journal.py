@@ -106,7 +106,7 @@ class ErasureJournal:
                     order.erasure,
                 )
                 line = msgspec.structs.replace(bare, mac=self._mac(checked.mac, bare).hex())
-                _write(descriptor, msgspec.json.encode(line) + b"\n")
+                _write(descriptor, _encoded(line))
             os.fsync(descriptor)
         self._flush_folder()
         return line
@@ -127,6 +127,47 @@ class ErasureJournal:
             return ()
         except OSError as error:
             raise JournalBroken(f"the erasure journal cannot be read: {error.strerror}") from error
+
+    def copied(self) -> bytes:
+        """What `put_back` takes: every whole line, checked.
+
+        Raises:
+            JournalBroken.
+        """
+        return b"".join(map(_encoded, self.lines(whole=True)))
+
+    def put_back(self, copy: bytes) -> int:
+        """Writes the lines that a copy has beyond this journal; how many. Lines that are here stay as they are.
+
+        A part of a copy will do, if it begins no later than this journal ends.
+
+        Raises:
+            JournalBroken: the copy was touched or cut off, or is not of this journal; nothing was written.
+            JournalUnavailable.
+        """
+        with self._locked() as descriptor, self._lock:
+            checked = self._read_on(descriptor, whole=True)
+            fresh = self._beyond(checked.lines, copy)
+            _drop_half_line(descriptor, checked.end)
+            if fresh:
+                _write(descriptor, b"".join(map(_encoded, fresh)))
+            os.fsync(descriptor)
+        self._flush_folder()
+        return len(fresh)
+
+    def _beyond(self, there: list[Line], copy: bytes) -> list[Line]:
+        if not copy:
+            return []
+        before = _first_number(copy) - 1
+        if not 0 <= before <= len(there):
+            raise JournalBroken(f"the copy begins after line {before}; this journal ends at line {len(there)}")
+        if not copy.endswith(b"\n"):
+            raise JournalBroken("the copy of the erasure journal is cut off")
+        known = _Checked(mac=bytes.fromhex(there[before - 1].mac) if before else NO_MAC, lines=there[:before])
+        lines, common = self._take(known, copy).lines[before:], there[before:]
+        if lines[: len(common)] != common[: len(lines)]:
+            raise JournalBroken("the copy and this erasure journal are two: one does not go on where the other ends")
+        return lines[len(common) :]
 
     def _read_on(self, descriptor: int, *, whole: bool = False) -> _Checked:
         status = os.fstat(descriptor)
@@ -186,9 +227,20 @@ def _drop_half_line(descriptor: int, end: int) -> None:
         os.ftruncate(descriptor, end)
 
 
-def _write(descriptor: int, line: bytes) -> None:
+def _encoded(line: Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
+
+
+def _first_number(copy: bytes) -> int:
+    try:
+        return _line.decode(copy.partition(b"\n")[0]).n
+    except msgspec.DecodeError as error:
+        raise JournalBroken("this is no copy of an erasure journal") from error
+
+
+def _write(descriptor: int, lines: bytes) -> None:
     """All of it or, as far as this process can tell, nothing: half a line would be dropped by the next writer."""
-    if os.write(descriptor, line) != len(line):
+    if os.write(descriptor, lines) != len(lines):
         raise OSError(28, os.strerror(28))
 
 

@@ -133,9 +133,14 @@ def _is_of(manifest: Manifest, contour: Contour) -> bool:
     return (manifest.environment, manifest.side) == (contour.environment, contour.side)
 
 
+def stamp_of_now() -> str:
+    """What is put aside by one restore bears it: files and database."""
+    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S%fZ")
+
+
 def put_back(contour: Contour, folder: Path, *, aside: str = KEPT) -> Path:
     """The files of an opened backup in place of those that are there; these are kept in the folder that is returned."""
-    kept = contour.folder / f"{aside}{datetime.now(UTC).strftime('%Y%m%dT%H%M%S%fZ')}"
+    kept = contour.folder / f"{aside}{stamp_of_now()}"
     kept.mkdir(mode=0o700)
     for part in (*PARTS, elsewhere.PART):
         if (contour.folder / part).exists():

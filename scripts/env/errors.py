@@ -20,6 +20,12 @@ class ClusterAway(EnvProblem):
     hint = "check the address in the kubeconfig and the way there; then run the same command again"
 
 
+class ClusterUnknown(ClusterAway):
+    """Whoever answers in the cluster's place does not show a certificate of the kubeconfig's authority."""
+
+    hint = "a new cluster at the old address has a kubeconfig and an identifier of its own: take them over"
+
+
 class ClusterRefused(EnvProblem):
     """The API server refused a request."""
 
@@ -40,6 +46,12 @@ class WrongCluster(EnvProblem):
 
     def __init__(self, *, at: str) -> None:
         super().__init__(hint=f"compare {at} with `kubectl get namespace kube-system -o jsonpath={{.metadata.uid}}`")
+
+
+class BackupOfAnotherCluster(EnvProblem):
+    """The backup's settings and state are of another cluster than the settings that are here; nothing was touched."""
+
+    hint = "a new cluster takes the database alone: --without-files. Is it the old one? Put its identifier back first"
 
 
 class PlanChanged(EnvProblem):

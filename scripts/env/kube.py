@@ -17,7 +17,7 @@ from urllib.parse import urlencode
 import urllib3
 import yaml
 
-from scripts.env.errors import ClusterAway, ClusterRefused, EnvProblem, KindUnknown
+from scripts.env.errors import ClusterAway, ClusterRefused, ClusterUnknown, EnvProblem, KindUnknown
 
 Manifest = dict[str, Any]
 
@@ -71,6 +71,8 @@ class Cluster:
                 timeout=TIMEOUT,
             )
         except urllib3.exceptions.HTTPError as error:
+            if error.args and isinstance(error.args[0], ssl.SSLCertVerificationError):
+                raise ClusterUnknown from error
             raise ClusterAway(f"{self.server} does not answer ({type(error).__name__})") from error
         if answer.status >= 400:  # noqa: PLR2004
             raise _refusal(answer.status, answer.data, method, path)

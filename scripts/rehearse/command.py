@@ -24,6 +24,7 @@ from scripts.rehearse.checks import (
     linking,
     network,
     removing,
+    replacing,
     secrecy,
 )
 from scripts.rehearse.plane import PlaneProblem
@@ -53,6 +54,7 @@ CHECKS: Final[dict[str, Callable[[Stage], Any]]] = {
     "rotation of certificates, passwords, passphrase": changing.rotated,
     "a bundle for support without values": changing.doctor_tells_no_value,
     "a wrong cluster is refused": guarding.wrong_cluster,
+    "another cluster in a lost one's place": replacing.another_cluster,
     "killed in the middle and resumed": applying.killed_and_resumed,
     "no secret in clear": secrecy.no_secret_in_clear,
     "destroy leaves nothing": removing.leaves_nothing,

@@ -152,6 +152,10 @@ class Plane:
     def command(self, program: str, arguments: Sequence[str]) -> list[str]:
         return [str(BIN / program), *arguments]
 
+    def anew(self) -> "Plane":
+        """Another control plane at the same address, started. Raises PlaneProblem."""
+        return Plane(self.name, self.folder, self.users, self.nodes, self.address, port=self.port).start()
+
     def stop(self) -> None:
         """End the processes, last started first; data stay in the folder."""
         for process in reversed(self.processes.values()):

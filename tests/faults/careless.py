@@ -21,9 +21,9 @@ def append_what_there_is_room_for(file: IO[bytes], content: bytes) -> int:
         return len(content)
 
 
-def write_if_there_is_room(descriptor: int, line: bytes) -> None:
+def write_if_there_is_room(descriptor: int, lines: bytes) -> None:
     try:
-        write(descriptor, line)
+        write(descriptor, lines)
     except OSError:
         return
 

@@ -9,13 +9,14 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from infra.lib.settings import load_settings
 from scripts.env import beside, elsewhere
-from scripts.env.backup import DUMP, GONE, KEPT, Manifest, opened, put_back
+from scripts.env.backup import DUMP, GONE, KEPT, Manifest, opened, put_back, stamp_of_now
 from scripts.env.backup import chosen as chosen_backup
 from scripts.env.command import AsJson, Confirm, Name, Which, named, told
 from scripts.env.ending import in_order
 from scripts.env.environment import Environment, open_environment
-from scripts.env.errors import EngineFailed, EnvProblem
+from scripts.env.errors import BackupOfAnotherCluster, EngineFailed, EnvProblem
 from scripts.env.inside import Inside
 from scripts.env.locks import refuse_locked
 from scripts.env.place import Contour, chosen, contour_of
@@ -45,6 +46,9 @@ def restore(  # noqa: PLR0917  options of a command
     to: Annotated[datetime | None, typer.Option("--to", help="the newest backup until this moment, UTC")] = None,
     confirm: Confirm = "",
     without_database: Annotated[bool, typer.Option("--without-database", help="files alone")] = False,
+    without_files: Annotated[
+        bool, typer.Option("--without-files", help="the database alone: settings and state are a new cluster's")
+    ] = False,
     approver: Annotated[
         list[str] | None, typer.Option(help="login of an officer or owner who founds the log anew; twice, two persons")
     ] = None,
@@ -58,6 +62,8 @@ def restore(  # noqa: PLR0917  options of a command
     place = contour_of(name, contour)
     if (backup is None) is not (back or drop_kept) or (back and drop_kept):
         raise EnvProblem("say one of: a backup, --back, --drop-kept", hint="larets env restore --help")
+    if without_database and without_files:
+        raise EnvProblem("nothing is left to restore", hint="say one of: --without-database, --without-files")
     asked = Asked(place, confirm)
     if back:
         answer = _go_back(asked)
@@ -66,7 +72,8 @@ def restore(  # noqa: PLR0917  options of a command
     else:
         founding = _founding(approver or [], reason) if approver or reason else None
         point = to.replace(tzinfo=UTC) if to else None
-        answer = _restore(asked, chosen_backup(backup or Path(), point, place), founding, database=not without_database)
+        path = chosen_backup(backup or Path(), point, place)
+        answer = _restore(asked, path, founding, database=not without_database, files=not without_files)
     if as_json:
         emit(answer)
         return
@@ -93,29 +100,45 @@ class Asked:
         return opened_
 
 
-def _restore(asked: Asked, path: Path, founding: Founding | None, *, database: bool) -> dict[str, Any]:
+def _restore(asked: Asked, path: Path, founding: Founding | None, *, database: bool, files: bool) -> dict[str, Any]:
     with tempfile.TemporaryDirectory(prefix="larets-restore-") as unpacked:
         folder = Path(unpacked)
         manifest = opened(path, asked.contour, folder)
+        database = database and manifest.database
+        if not database and not files:
+            raise EnvProblem("this backup holds no database; nothing was touched", hint="take another backup")
         say(f"backup of {manifest.at}, release {manifest.release}, schema {manifest.schema}: what came later is lost")
         asked.to("go back to it")
         if asked.contour.settings.exists():
-            asked.environment()
-        kept = _exchanged(asked.contour, folder, KEPT)
-        answer: dict[str, Any] = {"restored": manifest.at, "kept": str(kept), "then": [LOOK]}
-        if not manifest.database or not database:
+            present = asked.environment()
+            if database and files:
+                _refuse_another_cluster(present, folder)
+        kept = _exchanged(asked.contour, folder, KEPT) if files else None
+        answer: dict[str, Any] = {"restored": manifest.at, "kept": str(kept or ""), "then": [LOOK]}
+        if not database:
             return answer
         aside = ""
         try:
             environment = asked.environment()
             with resting(environment):
-                aside = beside.restore(environment, folder / DUMP, stamp=_stamp(kept))
+                stamp = _stamp(kept) if kept else stamp_of_now()
+                aside = beside.restore(environment, folder / DUMP, stamp=stamp)
         except BaseException:  # an interruption too
-            if not aside:  # the database is the one of before, and files and database go together
+            if kept and not aside:  # the database is the one of before, and files and database go together
                 shutil.rmtree(_return(asked.contour, kept))  # the backup's own files, which the backup has
             raise
     say(f"  the database of before is kept as {aside}; `larets env restore --back` brings it back")
     return answer | {"kept_database": aside} | _settled(environment, manifest, founding)
+
+
+def _refuse_another_cluster(environment: Environment, folder: Path) -> None:
+    """Settings of a cluster that is gone would lead nowhere, and its state names objects that nobody has.
+
+    Raises:
+        BackupOfAnotherCluster
+    """
+    if load_settings(folder / "settings.yaml").cluster.identifier != environment.settings.cluster.identifier:
+        raise BackupOfAnotherCluster
 
 
 def _settled(environment: Environment, manifest: Manifest, founding: Founding | None) -> dict[str, Any]:

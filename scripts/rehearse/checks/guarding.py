@@ -195,7 +195,7 @@ def wrong_cluster(stage: Stage) -> None:
     kubeconfig = stage.folder / "private.kubeconfig"
     whole = kubeconfig.read_text()
     other = stage.planes["public"]
-    before = _versions(stage, "public")
+    before = versions(stage, "public")
     plan = stage.must("plan", "private")["plan"]
     try:
         kubeconfig.write_text(other.kubeconfig().replace(other.context, stage.planes["private"].context))
@@ -210,11 +210,11 @@ def wrong_cluster(stage: Stage) -> None:
                 raise CheckFailed(f"{verb} did not refuse the wrong cluster: {said.error}")
     finally:
         kubeconfig.write_text(whole)
-    if _versions(stage, "public") != before:
+    if versions(stage, "public") != before:
         raise CheckFailed("the wrong cluster was touched")
 
 
-def _versions(stage: Stage, side: Side) -> dict[str, str]:
+def versions(stage: Stage, side: Side) -> dict[str, str]:
     """Objects of ours in a cluster, as they stand."""
     found = {}
     for path in ("/api/v1/namespaces", "/api/v1/secrets", "/apis/networking.k8s.io/v1/networkpolicies"):

@@ -95,15 +95,24 @@ def test_whoever_was_erased_since_does_not_come_back(
     assert kept.startswith(vault_database.name)
 
 
-def test_a_journal_that_was_lost_leaves_the_vault_shut(
+def test_a_journal_that_was_lost_leaves_the_vault_shut_until_its_copy_is_back(
     contour: Contour, vault_database: Database, tmp_path: Path
 ) -> None:
     subject, environment, dump = take(contour, vault_database), half(contour), tmp_path / "database.dump"
     contour.larets("subject", "erase", subject, "--yes", "--wait", "0")
     with dump.open("wb") as content:
         backup.in_database(environment, ["pg_dump", "--format=custom", "--no-password"], stdout=content)
+    since = take(contour, vault_database)
+    contour.larets("subject", "erase", since, "--yes", "--wait", "0")
+    copy = contour.larets("subject", "journal", "copy", "--out", "copy").files["copy"]
     [journal] = tmp_path.glob("*.journal")
     journal.unlink()
     beside.restore(environment, dump, stamp=STAMP)
     with pytest.raises(Unsettled, match="the vault stays shut"):
         settle(Inside(environment, print), None)
+    assert contour.larets("subject", "find", subject).code == 1
+
+    assert contour.json("subject", "journal", "put-back", "copy", copy=copy) == {"lines": 2, "written": 2}
+    assert contour.larets("subject", "find", subject).code == 1  # who was erased since is not erased again yet
+    assert settle(Inside(environment, print), None)["replayed"]["replayed"] == 1
+    assert contour.json("subject", "find", subject)[0]["state"] != "active"

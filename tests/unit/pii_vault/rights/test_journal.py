@@ -144,6 +144,61 @@ def test_a_line_cut_short_by_a_crash_is_dropped(journal: ErasureJournal, tmp_pat
     assert third.n == 2
 
 
+def test_a_lost_journal_comes_back_from_its_copy_whole_or_in_parts(journal: ErasureJournal, tmp_path: Path) -> None:
+    written = [journal.append(order()) for _ in range(3)]
+    copy = journal.copied()
+    parts = copy.splitlines(keepends=True)
+    for number, pieces in enumerate(([copy], parts, [parts[0] + parts[1], copy])):
+        fresh = ErasureJournal(tmp_path / f"{number}.journal", KEY)
+        assert sum(fresh.put_back(piece) for piece in pieces) == 3
+        assert fresh.lines() == tuple(written)
+    assert fresh.put_back(copy) == fresh.put_back(b"") == 0
+    assert fresh.append(order()).n == 4
+
+
+def test_an_older_copy_takes_nothing_away(journal: ErasureJournal) -> None:
+    journal.append(order())
+    copy = journal.copied()
+    journal.append(order())
+    assert journal.put_back(copy) == 0
+    assert len(journal.lines()) == 2
+
+
+@pytest.mark.parametrize(
+    ("touch", "told"),
+    [
+        ("change", "does not follow"),
+        ("cut off", "cut off"),
+        ("gap", "ends at line 0"),
+        ("key", "does not follow"),
+        ("another", "two"),
+        ("noise", "no copy"),
+    ],
+)
+def test_what_is_no_copy_of_this_journal_writes_nothing(
+    journal: ErasureJournal, tmp_path: Path, touch: str, told: str
+) -> None:
+    for _ in range(2):
+        journal.append(order())
+    copy = journal.copied()
+    fresh = ErasureJournal(tmp_path / "fresh.journal", bytes(32) if touch == "key" else KEY)
+    match touch:
+        case "change":
+            copy = copy.replace(b'"groups":[0]', b'"groups":[1]')
+        case "cut off":
+            copy = copy[:-7]
+        case "gap":
+            copy = copy.splitlines(keepends=True)[1]
+        case "another":
+            fresh.append(order())
+        case "noise":
+            copy = b"a line\n"
+    before = fresh.lines()
+    with pytest.raises(JournalBroken, match=told):
+        fresh.put_back(copy)
+    assert fresh.lines() == before
+
+
 def _append(path: Path, count: int) -> None:
     journal = ErasureJournal(path, KEY)
     for _ in range(count):

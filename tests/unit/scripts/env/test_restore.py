@@ -19,6 +19,7 @@ from scripts.env.errors import EnvProblem
 from scripts.env.settle import Founding, Unsettled, settle
 from scripts.env.verbs import restore as verb
 from scripts.inside.wire import Answer, Request
+from tests.support.fake_cluster import UID
 from tests.unit.scripts.env.conftest import Opener
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
@@ -320,6 +321,31 @@ def test_with_a_database_elsewhere_files_go_back_and_are_let_go_of(
     assert larets("--drop-kept", "--confirm", "shop/private").exit_code == 1
 
 
+def test_a_new_cluster_takes_the_database_alone(
+    environment: Environment, databases: Databases, pods: Pods, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, settings = (
+        taken(environment, tmp_path / "one.backup", NOON, monkeypatch, dump=True),
+        environment.contour.settings,
+    )
+    another = settings.read_text().replace(UID, "00000000-0000-4000-8000-000000000002")
+    settings.write_text(another)
+    refused = larets(str(path), "--confirm", "shop/private")
+    assert refused.exit_code == 1
+    assert "another cluster" in refused.output
+    assert (settings.read_text(), databases.told) == (another, [])
+
+    done = larets(str(path), "--confirm", "shop/private", "--without-files")
+    assert done.exit_code == 0, done.output
+    assert databases.told == ["at rest", "restored beside", "at work", "subject replay", "keys status"]
+    assert settings.read_text() == another
+    assert not list(environment.contour.folder.glob("before-*"))
+    [kept] = databases.there
+    assert json.loads(larets("--back", "--confirm", "shop/private").stdout)["back"] == kept
+    assert settings.read_text() == another
+    assert pods.asked
+
+
 def test_two_persons_found_the_log_in_the_same_run(
     environment: Environment, databases: Databases, pods: Pods, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -340,22 +366,18 @@ def test_two_persons_found_the_log_in_the_same_run(
         ("one.backup", "--confirm", "shop/private", "--approver", "anna", "--reason", "x"),
         ("one.backup", "--confirm", "shop/private", "--approver", "anna", "--approver", "anna", "--reason", "x"),
         ("one.backup", "--back"),
+        ("one.backup", "--confirm", "shop/private", "--without-files", "--without-database"),
+        ("files.backup", "--confirm", "shop/private", "--without-files"),
         ("--back", "--drop-kept"),
         ("--back", "--confirm", "shop/private"),
         ("--drop-kept", "--confirm", "shop/private"),
         (),
     ],
     ids=[
-        "another name",
-        "one person",
-        "one person twice",
-        "both",
-        "both ways",
-        "nothing kept",
-        "nothing to drop",
-        "none",
+        "another name", "one person", "one person twice", "both", "no part", "no database in it", "both ways",
+        "nothing kept", "nothing to drop", "none",
     ],
-)
+)  # fmt: skip
 def test_what_is_not_meant_or_not_there_touches_nothing(
     arguments: tuple[str, ...],
     environment: Environment,
@@ -364,6 +386,7 @@ def test_what_is_not_meant_or_not_there_touches_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     taken(environment, tmp_path / "one.backup", NOON, monkeypatch, dump=True)
+    taken(environment, tmp_path / "files.backup", NOON, monkeypatch)
     monkeypatch.chdir(tmp_path)
     assert larets(*arguments).exit_code not in {0, 2}
     assert databases.told == []
