@@ -5,7 +5,7 @@ state are, byte by byte, those the plan was made from, the programs register exa
 of each object would change nothing, the engine would say `same` again. Anything else is the engine's to judge.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -35,27 +35,33 @@ def glance(environment: Environment, approved: Plan) -> Draft | None:
         return None
     refuse_what_is_over(environment)
     environment.prove_cluster()
-    registered = _registered(environment)
-    if not _as_planned(approved.steps, registered, environment.key):
+    registered: dict[str, Registration] = {}
+    with ThreadPoolExecutor() as pool:  # the cluster answers for one stack while the next is worked out, and judged
+        asked = []
+        for found in _registered(environment):
+            registered |= found
+            objects = [one.inputs for one in found.values() if one.is_object]
+            if objects:
+                asked.append(pool.submit(compare, environment.cluster(), objects, environment.key))
+        if not _as_planned(approved.steps, registered, environment.key):
+            return None
+        taken = [Step(one.urn, one.op, one.type, {}, ()) for one in approved.steps]
+        findings = rule_findings(registered, taken, environment.settings)
+        compared = [one for answer in asked for one in answer.result()]
+    if any(one.state != "live" or one.changes or one.refused for one in compared):
         return None
-    objects = [one.inputs for one in registered.values() if one.is_object]
-    live = compare(environment.cluster(), objects, environment.key) if objects else ()
-    if any(one.state != "live" or one.changes or one.refused for one in live):
-        return None
-    taken = [Step(one.urn, one.op, one.type, {}, ()) for one in approved.steps]
     fresh = replace(
         approved,
         cluster=str(environment.settings.cluster.identifier),
         release=environment.release,
-        findings=tuple(rule_findings(registered, taken, environment.settings)),
+        findings=tuple(findings),
         made=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     return Draft(fresh, registered)
 
 
-def _registered(environment: Environment) -> dict[str, Registration]:
-    """What the programs would ask of the engine, by URN."""
-    found: dict[str, Registration] = {}
+def _registered(environment: Environment) -> Iterator[dict[str, Registration]]:
+    """What the programs would ask of the engine, by URN, stack by stack."""
     with ThreadPoolExecutor() as pool:  # secrets open by a slow function; a stack that has none runs meanwhile
         opening = [(engine, pool.submit(engine.values)) for engine in environment.engines]
         for engine, held in opening:
@@ -66,8 +72,7 @@ def _registered(environment: Environment) -> dict[str, Registration]:
                 project=engine.program.project,
                 configuration={f"{VALUES}{name}": value for name, value in held.result().items()},
             )
-            found |= notary.registrations
-    return found
+            yield notary.registrations
 
 
 def _as_planned(steps: tuple[PlannedStep, ...], registered: Mapping[str, Registration], key: bytes) -> bool:

@@ -13,13 +13,15 @@ import threading
 import weakref
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from infra.lib.settings import StackSettings
 from scripts.env.errors import EnvProblem
-from scripts.env.key_service import Seal, seal_of
 from scripts.env.place import Contour
 from scripts.files import write_whole
+
+if TYPE_CHECKING:
+    from scripts.env.key_service import Seal
 
 PASSPHRASE_BYTES: Final = 32
 
@@ -123,7 +125,7 @@ class InFile(Passphrase):
 class Sealed(Passphrase):
     """`passphrase.sealed`: the key service is asked once per command, by whichever thread needs it first."""
 
-    def __init__(self, contour: Contour, seal: Seal) -> None:
+    def __init__(self, contour: Contour, seal: "Seal") -> None:
         super().__init__(contour)
         self._seal = seal
         self._lock = threading.Lock()
@@ -200,6 +202,8 @@ def passphrase_of(contour: Contour, settings: StackSettings) -> Passphrase:
     sealed_by = settings.state.sealed_by
     if sealed_by is None:
         return InFile(contour)
+    from scripts.env.key_service import seal_of  # noqa: PLC0415  its client takes a tenth of a command's time to load
+
     return Sealed(contour, seal_of(sealed_by, folder=settings.folder, stack=contour.stack))
 
 

@@ -47,7 +47,8 @@ def plan(environment: Environment) -> Plan:
     root = PlannedStep("private", "urn:root", SAME, ROOT, "Stack", {"inputs": {}})
     steps = [
         PlannedStep("private", urn, SAME, one.type, one.name, notary.closed(one))
-        for urn, one in module._registered(environment).items()
+        for found in module._registered(environment)
+        for urn, one in found.items()
     ]
     return Plan(
         "shop", "private", str(environment.settings.cluster.identifier), environment.release, (root, *steps),
