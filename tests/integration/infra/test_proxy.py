@@ -1,7 +1,7 @@
 """The edge's proxy, really run: its certificate is exchanged under it, and no request fails."""
 
 import asyncio
-import shutil
+import os
 import ssl
 import subprocess
 import threading
@@ -19,13 +19,22 @@ from infra.lib import proxy
 from infra.lib.names import EDGE_BROWSER
 from infra.lib.pods import RUN
 from scripts.local.sockets import free_ports
+from scripts.tools.build import make
+from scripts.tools.haproxy import LIBRARIES, PROGRAM
+from scripts.tools.tool import PLACE, ToolProblem
 from tests.support.exchange import asked_all_the_while, comes_to_serve, served
 from tests.support.instance import until
 from tests.support.mounted import Mounted
 
-HAPROXY = shutil.which("haproxy") or ""
-pytestmark = pytest.mark.skipif(not HAPROXY, reason="HAProxy is not installed here: the edge's image has it")
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _made() -> None:
+    try:
+        make(["haproxy"])
+    except ToolProblem as problem:
+        pytest.skip(f"{problem}; the rendering of its configuration is tested all the same (tests/unit/infra)")
 
 
 @dataclass
@@ -114,9 +123,10 @@ def contour(tmp_path: Path) -> Iterator[Contour]:
     made.exchange(pair.certificate, pair.key)
     (tmp_path / "authority").mkdir()
     (tmp_path / "authority" / "ca.crt").write_text(made.authority.certificate)
-    command = [HAPROXY, "-W", "-db", "-f", str(tmp_path / "config" / "haproxy.cfg")]
+    command = [str(PLACE / PROGRAM), "-W", "-db", "-f", str(tmp_path / "config" / "haproxy.cfg")]
     with upstream(leaf(made.authority), tmp_path, behind), (tmp_path / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)  # noqa: S603  found above
+        libraries = os.environ | {"LD_LIBRARY_PATH": str(PLACE / LIBRARIES)}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=libraries)  # noqa: S603  made above
         try:
             until(lambda: process.poll() is not None or healthy(health))
             assert process.poll() is None, made.told()
