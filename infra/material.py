@@ -165,6 +165,12 @@ def make(stack: Stack, settings: StackSettings, have: Mapping[str, str], *, now:
     return made
 
 
+def successor(settings: StackSettings, before: str, *, now: datetime) -> dict[str, str]:
+    """A new authority in place of one whose key is lost; what that one has signed stays trusted."""
+    pair = _authority(settings, now=now)
+    return dict(zip((f"{AUTHORITY}-crt", f"{AUTHORITY}-key"), (pair.certificate + before, pair.key), strict=True))
+
+
 def public_key(settings: StackSettings, have: Mapping[str, str]) -> str:
     """The key by which the other contour knows this one's log or witness, where it was made here; else empty.
 
@@ -210,7 +216,7 @@ def _make(material: Material, settings: StackSettings, have: Mapping[str, str], 
         case "seed":
             return {material.name: base64.b64encode(os.urandom(32)).decode()}
         case "authority":
-            pair = pki.make_authority(f"Larets {settings.contour} contour of {settings.environment}", now=now)
+            pair = _authority(settings, now=now)
         case "certificate":
             authority = pki.Pair(have[f"{AUTHORITY}-crt"], have[f"{AUTHORITY}-key"])
             common_name = material.common_name or material.name.removeprefix("tls-")
@@ -223,6 +229,10 @@ def _make(material: Material, settings: StackSettings, have: Mapping[str, str], 
         case "given":
             raise MaterialMissing
     return dict(zip(material.keys, (pair.certificate, pair.key), strict=True))
+
+
+def _authority(settings: StackSettings, *, now: datetime) -> pki.Pair:
+    return pki.make_authority(f"Larets {settings.contour} contour of {settings.environment}", now=now)
 
 
 def _keyring(passphrase: str) -> str:

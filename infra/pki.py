@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
@@ -61,6 +61,22 @@ def issue(authority: Pair, name: str, *, hosts: Iterable[str] = (), now: datetim
     if names:
         builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return _pair(builder.sign(signer, hashes.SHA256()), key)
+
+
+def in_use(authorities: str, certificates: Iterable[str]) -> str:
+    """The first of the authorities, which signs, and those before it that have signed one of the certificates."""
+    newest, *before = x509.load_pem_x509_certificates(authorities.encode())
+    signed = [x509.load_pem_x509_certificate(one.encode()) for one in certificates]
+    kept = [newest, *(one for one in before if any(_signed_by(one, leaf) for leaf in signed))]
+    return "".join(one.public_bytes(serialization.Encoding.PEM).decode() for one in kept)
+
+
+def _signed_by(authority: x509.Certificate, leaf: x509.Certificate) -> bool:
+    try:
+        leaf.verify_directly_issued_by(authority)
+    except (InvalidSignature, ValueError, TypeError):
+        return False
+    return True
 
 
 def check(certificate: str, name: str, *, now: datetime, before: timedelta = timedelta(0)) -> None:

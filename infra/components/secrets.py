@@ -77,6 +77,18 @@ def _encoded(text: str, known: Mapping[str, str]) -> str:
     return base64.b64encode(_NAMED.sub(lambda found: known[found[1]], text).encode()).decode()
 
 
+def read_back(text: str, content: str) -> dict[str, str] | None:
+    """The values in `content`, which was written from `text`; None: it was not."""
+    pattern, at, seen = "", 0, set[str]()
+    for found in _NAMED.finditer(text):
+        group = found[1].replace("-", "_")
+        pattern += re.escape(text[at : found.start()]) + (f"(?P={group})" if group in seen else f"(?P<{group}>.+?)")
+        seen.add(group)
+        at = found.end()
+    matched = re.fullmatch(pattern + re.escape(text[at:]), content, re.DOTALL)
+    return {name.replace("_", "-"): value for name, value in matched.groupdict().items()} if matched else None
+
+
 def external(args: SecretArgs, own: Mapping[str, str], *, store: str, prefix: str) -> Manifest:
     """An ExternalSecret that puts the same texts together inside the cluster."""
     template = {

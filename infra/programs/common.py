@@ -45,6 +45,8 @@ def open_place(settings: StackSettings, *, made: Sequence[pulumi.Resource] = ())
         cluster_identifier=settings.cluster.identifier,
         enable_server_side_apply=True,
         enable_patch_force=False,
+        # An object that the state does not know, of a killed command or of a lost state, is taken over as it is.
+        upsert_existing_objects=True,
         suppress_helm_hook_warnings=True,
         opts=pulumi.ResourceOptions(depends_on=list(made)),
     )

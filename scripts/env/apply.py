@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from scripts.env.engine import Engine, Step
 from scripts.env.environment import Environment
@@ -13,12 +13,14 @@ from scripts.env.glance import glance
 from scripts.env.journal import Journal
 from scripts.env.live import manifest_of, put_back
 from scripts.env.notary import Notary, Registration
-from scripts.env.plan import DELETES, REPAIR, SAME, UPDATE, Plan, PlannedStep, parted
+from scripts.env.plan import ADOPT, CREATE, DELETES, REPAIR, SAME, UPDATE, Plan, PlannedStep, parted
 from scripts.env.planning import draft_plan
 from scripts.env.releases import keep
 from scripts.voice import say
 
 SHOWN = 20
+# What the engine calls the steps that a plan tells more of than it knows.
+ENGINES: Final = {REPAIR: SAME, ADOPT: CREATE}
 
 
 def apply_plan(environment: Environment, approved: Plan, *, quiet: bool = False) -> dict[str, Any]:
@@ -87,7 +89,7 @@ class Watch:
     """Holds the engine's steps against the plan's."""
 
     def __init__(self, steps: list[PlannedStep], *, said: Callable[[str], None] | None = None) -> None:
-        self._left = Counter((step.urn, SAME if step.op == REPAIR else step.op) for step in steps)
+        self._left = Counter((step.urn, ENGINES.get(step.op, step.op)) for step in steps)
         self._names = {step.urn: step.object for step in steps}
         self._said = said
         self._total = sum(step.op not in {SAME, REPAIR} for step in steps)
@@ -115,10 +117,10 @@ class Watch:
 def _repair(
     environment: Environment, steps: list[PlannedStep], registrations: Mapping[str, Registration], *, quiet: bool
 ) -> Counter[str]:
-    """Puts drifted objects back, those too that the engine updated: it leaves what others added where it is."""
+    """Puts drifted objects back, those too that the engine has touched: it leaves what others added where it is."""
     done: Counter[str] = Counter()
     for step in steps:
-        if step.op == REPAIR or (step.op == UPDATE and step.changes and not step.unknown):
+        if step.op == REPAIR or (step.op in {UPDATE, ADOPT} and step.changes and not step.unknown):
             if not quiet and step.op == REPAIR:
                 say(f"            repair   {step.object}")
             put_back(environment.cluster(), manifest_of(registrations[step.urn].inputs))

@@ -4,17 +4,18 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
 from pulumi import automation
 from semver import VersionInfo
 
-from scripts.env.errors import EngineFailed
+from scripts.env.errors import EngineFailed, EnvProblem, OtherPassphrase
 from scripts.tools.pulumi import VERSION
 from scripts.tools.tool import BIN
 
+WRONG: Final = "incorrect passphrase"  # the engine's words
 # The caller's environment may name another backend, another passphrase or another cluster: none of it counts.
 FOREIGN: Final = ("PULUMI_", "KUBECONFIG", "KUBERNETES_")
 
@@ -46,7 +47,7 @@ class Command(automation.PulumiCommand):
             check=False,
         )
         if done.returncode:
-            raise EngineFailed(f"the engine did not take {args[-3]}: {last_error(done.stderr)}")
+            raise EngineFailed(f"the engine did not take {args[-3]}: {_last_error(done.stderr)}")
 
     def run(
         self,
@@ -88,7 +89,14 @@ def _surroundings() -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
 
 
-def last_error(text: str) -> str:
+def failure(text: str, said: Iterable[str]) -> EnvProblem:
+    """What its end means, of all that it printed and of the errors that it told apart from that."""
+    if WRONG in text:
+        return OtherPassphrase()
+    return EngineFailed(f"the engine ended with an error: {'; '.join(dict.fromkeys(said)) or _last_error(text)}")
+
+
+def _last_error(text: str) -> str:
     """The last line that tells of one, of all that the engine printed."""
     lines = [line.strip() for line in text.splitlines() if "error:" in line]
     return lines[-1] if lines else "it gave no reason"

@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from pulumi import automation
 
-from scripts.env.engine_command import last_error
-from scripts.env.errors import EngineFailed, Locked
+from scripts.env.engine_command import failure
+from scripts.env.errors import Locked
 
 
 class Known(automation.Stack):
@@ -42,5 +42,4 @@ class explained:  # noqa: N801  reads as a clause: with explained()
         if isinstance(error, automation.ConcurrentUpdateError):
             raise Locked from error
         if isinstance(error, automation.CommandError):
-            told = "; ".join(dict.fromkeys(self._said)) or last_error(str(error))
-            raise EngineFailed(f"the engine ended with an error: {told}") from None
+            raise failure(str(error), self._said) from None

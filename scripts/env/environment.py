@@ -116,7 +116,7 @@ def open_environment(name: str, side: Side) -> Environment:
     refuse_shared_state([settings, *_others(contour)])
     contour.make()
     opened = Environment(contour, settings, programs_of(settings))
-    if settings.state.sealed_by is None:  # else only `init` and `seal` ask the key service to seal one
+    if settings.state.sealed_by is None and not contour.encrypted:  # a sealed one: `init`, `seal`
         opened.passphrase.make()
     return opened
 

@@ -1,6 +1,10 @@
 """What stops an environment's command. The docstring is the message; no value of a setting or object stands in it."""
 
+from typing import Final
+
 from scripts.local.instance import InstanceProblem
+
+LOST: Final = "docs/guide-admin.md, “A lost passphrase”"  # where the steps stand
 
 
 class EnvProblem(InstanceProblem):
@@ -76,6 +80,12 @@ class EngineFailed(EnvProblem):
     """The deployment engine ended with an error."""
 
     hint = "what was done stands in the state: correct the cause, then plan and apply again"
+
+
+class OtherPassphrase(EnvProblem):
+    """This contour's secrets are encrypted by another passphrase than the one that is here; nothing was touched."""
+
+    hint = f"put the right one there; if it is lost for good: {LOST}"
 
 
 class Locked(EnvProblem):

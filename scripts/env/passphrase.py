@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from infra.lib.settings import StackSettings
-from scripts.env.errors import EnvProblem
+from scripts.env.errors import LOST, EnvProblem
 from scripts.env.place import Contour
 from scripts.files import write_whole
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from scripts.env.key_service import Seal
 
 PASSPHRASE_BYTES: Final = 32
+PUT_BACK: Final = f"put its copy back there; if it is lost for good: {LOST}"
 
 
 class HalfRotated(EnvProblem):
@@ -70,10 +71,15 @@ class Passphrase(ABC):
         """How it rests, once it was proved that it opens."""
 
     def make(self) -> None:
-        """A fresh one, unless something is there."""
-        if not self.contour.passphrase.exists() and not self.contour.sealed.exists():
-            fresh = fresh_passphrase()
-            self.adopt(fresh, self.prepared(fresh))
+        """A fresh one, unless something is there. Raises EnvProblem: what is encrypted here wants its own."""
+        if self.contour.passphrase.exists() or self.contour.sealed.exists():
+            return
+        if self.contour.encrypted:
+            raise EnvProblem(
+                f"the {self.contour.side} contour has secrets and no passphrase at {self.resting}", hint=PUT_BACK
+            )
+        fresh = fresh_passphrase()
+        self.adopt(fresh, self.prepared(fresh))
 
     def key(self, purpose: str) -> bytes:
         """A key of this contour, derived from its passphrase. Raises as `text` does."""
@@ -93,7 +99,7 @@ class InFile(Passphrase):
         if not path.exists():
             raise EnvProblem(
                 f"the {self.contour.side} contour has no passphrase at {path}",
-                hint="run `larets env init`, or put the passphrase of the existing state there",
+                hint=PUT_BACK if self.contour.encrypted else "run `larets env init`",
             )
         return read_clear(path)
 

@@ -67,6 +67,11 @@ class Contour:
     def plans(self) -> Path:
         return self.folder / "plans"
 
+    @property
+    def encrypted(self) -> bool:
+        """Stands something here that only its passphrase opens?"""
+        return any(self.folder.glob("stacks/*/Pulumi.*.yaml"))
+
     def make(self) -> None:
         """Its folders; what is there stays."""
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)

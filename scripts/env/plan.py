@@ -20,8 +20,10 @@ from scripts.files import write_whole
 
 FORMAT: Final = 1
 SAME: Final = "same"
+CREATE: Final = "create"
 REPAIR: Final = "repair"
 UPDATE: Final = "update"
+ADOPT: Final = "adopt"  # an object that lives already and stands in no state: made in name only
 DELETES: Final = frozenset({"delete", "delete-replaced"})
 REPLACES: Final = frozenset({"replace", "create-replacement", "delete-replaced"})
 # Losing one of these loses what cannot be made again.

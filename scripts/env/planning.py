@@ -14,7 +14,7 @@ from scripts.env.inputs import closed, unknown_paths
 from scripts.env.live import Compared, compare, manifest_of
 from scripts.env.notary import KUBERNETES, Notary, Registration
 from scripts.env.objects import named
-from scripts.env.plan import DELETES, REPAIR, SAME, Finding, Plan, PlannedStep
+from scripts.env.plan import ADOPT, CREATE, DELETES, REPAIR, SAME, Finding, Plan, PlannedStep
 from scripts.env.plugins import provider_kind
 from scripts.env.standing import refuse_what_is_over
 from scripts.voice import say
@@ -53,6 +53,7 @@ def draft_plan(environment: Environment, *, quiet: bool = False) -> Draft:
         steps += planned
         findings += refused
         registered |= run.notary.registrations
+    findings += _removed_twins(steps)
     objects = [manifest_of(one.inputs) for one in registered.values() if one.is_object]
     plan = Plan(
         environment=environment.contour.environment,
@@ -98,6 +99,15 @@ def _forgotten(environment: Environment, steps: list[PlannedStep]) -> list[Findi
     ]
 
 
+def _removed_twins(steps: list[PlannedStep]) -> list[Finding]:
+    """The plugin takes over what lives: an object under two names in the state would be adopted, then removed."""
+    kept = {step.object for step in steps if step.op not in DELETES}
+    told = "it would be adopted under one name of the state and removed under another; plan with the release before"
+    removed = (step for step in steps if step.op == "delete" and step.type.startswith(KUBERNETES))
+    twins = [step.object for step in removed if step.object in kept]
+    return [Finding("state", one, told, blocks=True) for one in twins]
+
+
 def _step(
     stack: str, step: Step, registration: Registration | None, compared: Compared | None, notary: Notary
 ) -> PlannedStep:
@@ -106,11 +116,10 @@ def _step(
         return PlannedStep(stack, step.urn, step.op, step.type, _label(step.type, step.urn), inputs)
     inputs = notary.closed(registration)
     changes = compared.changes if compared else ()
-    op = REPAIR if step.op == SAME and compared and (changes or compared.state == "absent") else step.op
     return PlannedStep(
         stack=stack,
         urn=step.urn,
-        op=op,
+        op=_op(step, compared),
         type=step.type,
         object=spelt(registration),
         inputs=inputs,
@@ -119,6 +128,12 @@ def _step(
         replaced=step.replaced,
         protect=registration.protect,
     )
+
+
+def _op(step: Step, compared: Compared | None) -> str:
+    if step.op == SAME and compared and (compared.changes or compared.state == "absent"):
+        return REPAIR
+    return ADOPT if step.op == CREATE and compared and compared.state == "live" else step.op
 
 
 def spelt(registration: Registration) -> str:

@@ -7,6 +7,7 @@ it; whoever goes on puts it back first. The fresh passphrase rests in the contou
 from pathlib import Path
 
 from scripts.env.engine import Engine
+from scripts.env.errors import OtherPassphrase
 from scripts.env.sealing import OtherFormat, sealer
 from scripts.files import write_whole
 
@@ -42,6 +43,6 @@ def _before(engine: Engine) -> Path:
 def _opens(salt: str, passphrase: str) -> bool:
     try:
         sealer(salt, passphrase)
-    except OtherFormat:
+    except (OtherFormat, OtherPassphrase):
         return False
     return True

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
 
-from infra import material
+from infra import material, pki
 from infra.components.key_service import NAME
-from infra.material import Material
+from infra.material import AUTHORITY, Material
 from scripts.env.environment import Environment
 from scripts.env.errors import EnvProblem
 from scripts.env.material import next_generation, put
@@ -53,6 +53,10 @@ def remake(environment: Environment, kind: str) -> list[str]:
         )
     kept = {name: value for name, value in have.items() if name not in {key for one in chosen for key in one.keys}}
     made = material.make(engine.program.stack, environment.settings, kept, now=datetime.now(UTC))
+    if kind == "certificates":  # an authority that was succeeded stays for as long as what it signed runs
+        known = f"{AUTHORITY}-crt"
+        signed = [have[key] for one in chosen for key in one.keys if key in have and not material.is_secret(key)]
+        put(engine, {known: pki.in_use(have[known], signed)})
     put(engine, made)
     next_generation(environment)
     return sorted(made)

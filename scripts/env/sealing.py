@@ -15,13 +15,14 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from scripts.env.errors import OtherPassphrase
+
 ROUNDS: Final = 1_000_000
 KEY_BYTES, NONCE_BYTES = 32, 12
-PROOF: Final = "pulumi"
 
 
 class OtherFormat(Exception):
-    """The stack's salt is not of the known format, or the passphrase is another one."""
+    """The stack's salt is not of the known format, or a value was not sealed by it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +49,19 @@ class Sealer:
 
 
 def sealer(encryption_salt: str, passphrase: str) -> Sealer:
-    """Raises OtherFormat, also for a wrong passphrase."""
+    """Raises OtherFormat, OtherPassphrase."""
     try:
         version, salt, proof = encryption_salt.split(":", 2)
         key = hashlib.pbkdf2_hmac("sha256", passphrase.encode(), _decoded(salt), ROUNDS, KEY_BYTES)
     except ValueError as error:
         raise OtherFormat from error
-    made = Sealer(AESGCM(key))
-    if version != "v1" or made.open(proof) != PROOF:
+    if version != "v1":
         raise OtherFormat
+    made = Sealer(AESGCM(key))
+    try:
+        made.open(proof)
+    except OtherFormat as error:
+        raise OtherPassphrase from error
     return made
 
 

@@ -8,10 +8,11 @@ from typing import Any, Final
 
 from scripts.env.inputs import SECRET_KEY, UNKNOWN_KEY
 from scripts.env.objects import ABSENT, Change
-from scripts.env.plan import DELETES, REPAIR, REPLACES, Plan, PlannedStep
+from scripts.env.plan import ADOPT, CREATE, DELETES, REPAIR, REPLACES, Plan, PlannedStep
 
 SIGNS: Final = {
-    "create": "+",
+    CREATE: "+",
+    ADOPT: "≡",
     "update": "~",
     REPAIR: "≈",
     "delete": "-",
@@ -19,7 +20,7 @@ SIGNS: Final = {
     "create-replacement": "±",
     "delete-replaced": "-",
 }
-COLOURS: Final = {"+": "green", "~": "yellow", "≈": "cyan", "-": "red", "±": "red"}
+COLOURS: Final = {"+": "green", "~": "yellow", "≈": "cyan", "≡": "cyan", "-": "red", "±": "red"}
 LONGEST: Final = 100
 
 
@@ -54,7 +55,7 @@ def _step_lines(step: PlannedStep) -> Iterator[tuple[str, str]]:
         return
     for path in step.replaced:
         yield "red", f"      {path} can only be had by a new object"
-    if step.op != "create":
+    if step.op != CREATE:
         for change in step.changes:
             yield "", f"      {spelt(change)}"
     for path in step.unknown:

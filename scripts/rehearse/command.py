@@ -22,6 +22,7 @@ from scripts.rehearse.checks import (
     drifting,
     guarding,
     linking,
+    losing,
     network,
     removing,
     replacing,
@@ -56,6 +57,7 @@ CHECKS: Final[dict[str, Callable[[Stage], Any]]] = {
     "a wrong cluster is refused": guarding.wrong_cluster,
     "another cluster in a lost one's place": replacing.another_cluster,
     "killed in the middle and resumed": applying.killed_and_resumed,
+    "a lost passphrase": losing.passphrase_lost,
     "no secret in clear": secrecy.no_secret_in_clear,
     "destroy leaves nothing": removing.leaves_nothing,
 }

@@ -1,4 +1,7 @@
-"""`larets env init`: asks what cannot be guessed and writes a commented settings file; keeps one that is there."""
+"""`larets env init`: asks what cannot be guessed and writes a commented settings file; keeps one that is there.
+
+`--take-over`: also reads the contour's secrets back from its cluster, where state or passphrase are lost.
+"""
 
 from pathlib import Path
 from typing import Annotated, Any, Final
@@ -8,10 +11,13 @@ import yaml
 
 from infra.lib.settings import load_settings, settings_of
 from scripts.env.command import AsJson, Which, told
-from scripts.env.errors import EnvProblem
+from scripts.env.environment import open_environment
+from scripts.env.errors import LOST, EnvProblem
 from scripts.env.example import example
+from scripts.env.locks import refuse_locked
+from scripts.env.material import take_over
 from scripts.env.passphrase import passphrase_of
-from scripts.env.place import Contour, contour_of
+from scripts.env.place import Contour, Side, contour_of
 from scripts.env.questions import asked
 from scripts.files import write_whole
 from scripts.voice import emit, result, say
@@ -45,6 +51,9 @@ def init(
     answers: Annotated[
         Path | None, typer.Option("--answers", help="YAML with any settings; nothing is asked for then")
     ] = None,
+    takes_over: Annotated[
+        bool, typer.Option("--take-over", help="state or passphrase are lost: go on with the secrets the cluster holds")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Write the settings of a new contour and make its passphrase."""
@@ -60,11 +69,26 @@ def init(
     place.make()
     passphrase = passphrase_of(place, load_settings(place.settings))
     passphrase.make()
+    answer: dict[str, Any] = {"settings": str(place.settings), "passphrase": str(passphrase.resting)}
+    if takes_over:
+        taken, made = _taken_over(env, contour)
+        answer |= {"taken": taken, "made": made}
     if as_json:
-        emit({"settings": str(place.settings), "passphrase": str(passphrase.resting)})
+        emit(answer)
     else:
         result(f"{place.settings}")
         say(f"larets: hint: read it, then `larets env check --env {env} --contour {contour}`")
+
+
+def _taken_over(env: str, contour: Side) -> tuple[list[str], list[str]]:
+    environment = open_environment(env, contour)
+    refuse_locked(environment.engines)
+    taken, made = take_over(environment)
+    say(f"  taken over from the cluster, kept encrypted: {', '.join(taken)}")
+    if made:
+        say("  the authority's key stands nowhere: another one signs from now on, and both are trusted")
+    say(f"larets: hint: plan, apply, then the contract and the certificates: {LOST}")
+    return taken, made
 
 
 def commented(content: dict[str, Any]) -> str:

@@ -21,6 +21,7 @@ from tests.rehearsal.provider.values import from_struct, has_unknown, keep_secre
 VERSION: Final = f"{plugin_version()}-standin"
 MANAGER_ASKED: Final = "pulumi.com/patchFieldManager"
 FORCED: Final = "pulumi.com/patchForce"
+UPSERT: Final = "upsertExistingObjects"
 KINDS: Final = provider_pb2.PropertyDiff.Kind
 DIFFS: Final = {
     ("add", False): KINDS.ADD,
@@ -103,6 +104,7 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
 
     def Create(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         inputs = from_struct(request.properties)
+        self._refuse_living(plain(inputs), context)
         live = self._apply(inputs, preview=request.preview, patience=request.timeout, context=context)
         return provider_pb2.CreateResponse(
             id="" if request.preview else _identity(live), properties=to_struct(_outputs(live, inputs))
@@ -141,6 +143,19 @@ class StandIn(provider_pb2_grpc.ResourceProviderServicer):
     def Cancel(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         del request, context
         return empty_pb2.Empty()
+
+    def _refuse_living(self, manifest: Manifest, context: grpc.ServicerContext) -> None:
+        """As the genuine plugin since 4.29: what lives is taken over only by a provider that was told so."""
+        if str(self._config.get(UPSERT, "")).lower() == "true" or has_unknown(manifest):
+            return
+        try:
+            living = self.cluster.read(manifest) is not None
+        except KindUnknown:
+            return
+        except EnvProblem as error:
+            context.abort(grpc.StatusCode.UNKNOWN, str(error))
+        if living:
+            context.abort(grpc.StatusCode.ALREADY_EXISTS, f"{manifest['kind']} {manifest['metadata']['name']} exists")
 
     def _apply(
         self, inputs: dict[str, Any], *, preview: bool, patience: float, context: grpc.ServicerContext

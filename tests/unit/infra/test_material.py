@@ -35,6 +35,46 @@ def test_a_lost_value_alone_is_made_again() -> None:
     assert set(material.make("public", own, left, now=NOW)) == {"cookie-secret"}
 
 
+def trusted(leaf: pki.Pair, authorities: str, folder: Path) -> bool:
+    """Would a client that knows these authorities speak to the vault that shows this?"""
+    (folder / "both.pem").write_text(leaf.certificate + leaf.key)
+    server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server.load_cert_chain(folder / "both.pem")
+    client = ssl.create_default_context(cadata=authorities)
+    there, back = ssl.MemoryBIO(), ssl.MemoryBIO()
+    near = client.wrap_bio(back, there, server_hostname=settings("private").hosts.service)
+    far = server.wrap_bio(there, back, server_side=True)
+    for side in (near, far, near):
+        try:
+            side.do_handshake()
+        except ssl.SSLWantReadError:
+            continue
+        except ssl.SSLCertVerificationError:
+            return False
+    return near.version() is not None
+
+
+def test_a_successor_signs_and_what_its_forerunner_signed_stays_trusted(tmp_path: Path) -> None:
+    own = settings("private", stage="rehearsal")
+    have = material.make("private", own, {}, now=NOW)
+    both = material.successor(own, have["authority-crt"], now=NOW)
+    old = pki.Pair(have["tls-vault-crt"], have["tls-vault-key"])
+    new = pki.issue(pki.Pair(both["authority-crt"], both["authority-key"]), "vault", hosts=[own.hosts.service], now=NOW)
+    assert [trusted(one, both["authority-crt"], tmp_path) for one in (old, new)] == [True, True]
+    # The twin: who knows the old one alone refuses what the new one signed.
+    assert [trusted(one, have["authority-crt"], tmp_path) for one in (old, new)] == [True, False]
+
+
+def test_a_succeeded_authority_goes_with_the_last_that_it_signed() -> None:
+    own = settings("private", stage="rehearsal")
+    have = material.make("private", own, {}, now=NOW)
+    both = material.successor(own, have["authority-crt"], now=NOW)
+    newest = both["authority-crt"].removesuffix(have["authority-crt"])
+    fresh = pki.issue(pki.Pair(both["authority-crt"], both["authority-key"]), "outbox", now=NOW).certificate
+    assert pki.in_use(both["authority-crt"], [fresh, have["tls-vault-crt"]]) == both["authority-crt"]
+    assert pki.in_use(both["authority-crt"], [fresh]) == newest
+
+
 def test_what_only_a_person_can_give_is_asked_for() -> None:
     with pytest.raises(MaterialMissing, match="tls-database-crt"):
         material.make("private", settings("private", database=ELSEWHERE), {}, now=NOW)

@@ -60,6 +60,14 @@ def test_a_repair_is_the_same_to_the_engine() -> None:
     Watch([planned("a", "repair")]).on_step(taken("a", "same"))
 
 
+def test_an_adoption_is_a_creation_to_the_engine() -> None:
+    watch = Watch([planned("a", "adopt")])
+    watch.on_step(taken("a", "create"))
+    watch.finish()
+    with pytest.raises(ForeignStep):  # and nothing else
+        Watch([planned("a", "adopt")]).on_step(taken("a", "update"))
+
+
 def registration(replicas: int) -> Registration:
     inputs = {"kind": "Deployment", "spec": {"replicas": replicas}}
     return Registration("urn:a", "kubernetes:apps/v1:Deployment", "a", inputs, protect=False, custom=True)
@@ -179,6 +187,8 @@ def test_another_digest_is_refused_and_told(environment: Any, monkeypatch: pytes
     [
         ("repair", True, (), True),
         ("update", True, (), True),  # the engine leaves what others added
+        ("adopt", True, (), True),
+        ("adopt", False, (), False),
         ("update", False, (), False),
         ("update", True, ("data.x",), False),  # what is not known yet is not taken for nothing
         ("create", True, (), False),

@@ -5,6 +5,7 @@ import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from scripts.env import sealing
+from scripts.env.errors import OtherPassphrase
 from scripts.env.sealing import OtherFormat, Sealer, sealer
 
 PASSPHRASE = "of the tests alone"
@@ -25,7 +26,7 @@ def test_a_sealed_value_opens_and_never_looks_the_same_twice(salt: str) -> None:
 
 
 def test_another_passphrase_opens_nothing(salt: str) -> None:
-    with pytest.raises(OtherFormat):
+    with pytest.raises(OtherPassphrase):
         sealer(salt, "another one")
 
 

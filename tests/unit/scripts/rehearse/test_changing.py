@@ -14,7 +14,7 @@ from scripts.env.place import SIDES, Side
 from scripts.rehearse import command
 from scripts.rehearse.checks import changing, linking, removing
 from scripts.rehearse.stage import NAME, CheckFailed
-from tests.unit.scripts.rehearse import test_applying, test_drifting, test_guarding, test_replacing
+from tests.unit.scripts.rehearse import test_applying, test_drifting, test_guarding, test_losing, test_replacing
 from tests.unit.scripts.rehearse.play import Play, Script, play, refusal
 
 CHECKED = (linking.accepted_by_fingerprint, changing.upgrade_and_back, changing.rotated,
@@ -23,7 +23,7 @@ READY = {"workloads": {"app/app": {"ready": True}}}
 
 
 def test_each_check_of_the_rehearsal_is_shown_to_fail() -> None:
-    elsewhere = (one.CHECKED for one in (test_applying, test_drifting, test_guarding, test_replacing))
+    elsewhere = (one.CHECKED for one in (test_applying, test_drifting, test_guarding, test_losing, test_replacing))
     assert {*CHECKED, *(check for checks in elsewhere for check in checks)} == set(command.CHECKS.values())
 
 
