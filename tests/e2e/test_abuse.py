@@ -280,9 +280,12 @@ def test_the_twin_the_registered_program_is_answered(world: World, target: Targe
         assert client.post("/v1/reveal", json=body).status_code == httpx.codes.FORBIDDEN
 
 
-def test_the_intake_knows_no_certificate_of_its_own_contour(world: World) -> None:
-    with world.intake("crm", "public") as client, pytest.raises(httpx.TransportError):
-        client.get("/healthz")
+@pytest.mark.parametrize("path", ["/healthz", "/metrics", "/intake/events", "/witness/history"])
+def test_the_intake_serves_no_program_of_its_own_contour(world: World, path: str) -> None:
+    """But the one that reads its metrics, under a certificate of its own."""
+    with world.intake("crm", "public") as client:
+        assert client.get(path).status_code == httpx.codes.FORBIDDEN
+        assert client.post(path, json={}).status_code == httpx.codes.FORBIDDEN
 
 
 @pytest.mark.parametrize("listener", ["service", "intake"])
