@@ -41,7 +41,9 @@ def certificates_in_force(environment: Environment) -> int:
 
 
 def certificates_ending(environment: Environment) -> list[str]:
-    """Names of those that end within 30 days or have ended."""
+    """Names of those that end within 30 days or have ended; there are none before there is a cluster."""
+    if environment.settings.cluster.awaited:
+        return []
     have = environment.engine(environment.contour.side).plain_values()
     return material.renewable(environment.settings, have, now=datetime.now(UTC))
 
