@@ -138,18 +138,19 @@ async def test_deletion_and_restoring(shop: ConnectedShop, vault_database: Datab
 
 
 async def test_an_order_that_a_restore_lost_comes_again_as_a_newer_one(
-    shop: ConnectedShop, vault_database: Database
+    vault: Vault, shop: ConnectedShop, vault_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The other contour remembers the lost events, and takes nothing with a lower number."""
-    kept = woocommerce.order(110, buyer=woocommerce.buyer(10), created=NOON)
-    await shop.send("order.created", kept)
+    lost = woocommerce.order(110, buyer=woocommerce.buyer(10), created=NOON)
+    await shop.send("order.created", lost)
     with psycopg.connect(vault_database.superuser_url, autocommit=True) as connection:
         for table in ("gateway_object", "gateway_delivery"):
             connection.execute(f"DELETE FROM {table}")  # noqa: S608  two of ours
-        connection.execute("UPDATE gateway_outbox SET created = created - interval '1 hour', sequence = sequence - 360")
-        past = int(str(rows(vault_database, "SELECT max(sequence) FROM gateway_outbox")[0][0]))
-    assert await shop.send("order.created", kept) == "accepted"
-    assert events(vault_database)[-1]["sequence"] > past + 300
+    later = datetime.now(UTC) + timedelta(minutes=1)
+    monkeypatch.setattr(vault, "clock", lambda: later)
+    assert await shop.send("order.created", lost) == "accepted"
+    before, after = (event["sequence"] for event in events(vault_database))
+    assert after > before
 
 
 async def test_a_deletion_that_overtook_the_creation_holds(shop: ConnectedShop, vault_database: Database) -> None:
