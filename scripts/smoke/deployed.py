@@ -43,6 +43,44 @@ def told_by(commands: Commands, *words: str, may_fail: bool = False) -> Any:
         raise StandProblem(f"larets {' '.join(words)} gave no answer") from None
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """One of the staff in their browser, at the pages of an environment."""
+
+    person: Visitor
+    origins: Origins
+
+    def sign_in(self, *, at_crm: bool = False) -> None:
+        """At the vault, or at the CRM by its own button, which leads there. Raises StandProblem."""
+        vault, crm = self.origins.vault, self.origins.crm
+        page = self.person.visit(f"{crm}/signin/start?next=/orders" if at_crm else f"{vault}/identity/signin")
+        if 'name="login"' not in page.text:
+            raise StandProblem(
+                f"the sign-in page did not come (status {page.status_code})",
+                hint="the CRM asks the vault's service listener first: is the link between the contours open?",
+            )
+        self.person.sign_in(page, vault)
+
+    def card(self, number: int) -> dict[str, Any] | None:
+        """What the CRM's API says of an order; None while it says nothing."""
+        answer = self.person.ask("GET", f"{self.origins.crm}/api/v1/orders?number={number}&limit=5")
+        if answer.status_code in UNSETTLED:
+            return None
+        answer.raise_for_status()
+        found = [entry for entry in answer.json()["data"] if entry["external_id"] == str(number)]
+        return found[0] if found else None
+
+    def reveal(self, token: str) -> Mapping[str, Any] | None:
+        """As the vault's frame in a page of the CRM does; None where this person may not even ask."""
+        asked = {"purpose": PURPOSE, "items": [{"token": token}]}
+        answer = self.person.ask("POST", f"{self.origins.vault}/frames/api/reveal", json=asked)
+        if answer.status_code == httpx.codes.FORBIDDEN:
+            return None
+        answer.raise_for_status()
+        item: dict[str, Any] = answer.json()["items"][0]
+        return item
+
+
 class DeployedStand:
     """The trial shop of an environment; it is open until `close`."""
 
@@ -80,42 +118,20 @@ class DeployedStand:
 
     def sign_in(self) -> None:
         """The seller at the CRM, by its own button; the others at the vault."""
-        vault, crm = self._origins.vault, self._origins.crm
-        for role, person in self._people.items():
-            start = f"{crm}/signin/start?next=/orders" if role == "sales" else f"{vault}/identity/signin"
-            page = person.visit(start)
-            if 'name="login"' not in page.text:
-                raise StandProblem(
-                    f"the sign-in page did not come (status {page.status_code})",
-                    hint="the CRM asks the vault's service listener first: is the link between the contours open?",
-                )
-            person.sign_in(page, vault)
+        for role in self._people:
+            self._seat(role).sign_in(at_crm=role == "sales")
 
     def send(self, payload: Mapping[str, Any]) -> httpx.Response:
         return self._shop.send("order.created", payload, client=self._doors.client(self._origins.hooks))
 
     def card(self, number: int) -> dict[str, Any] | None:
-        answer = self._people["sales"].ask(
-            "GET", f"{self._origins.crm}/api/v1/orders?number={number}&limit=5"
-        )  # fmt: skip
-        if answer.status_code in UNSETTLED:
-            return None
-        answer.raise_for_status()
-        found = [entry for entry in answer.json()["data"] if entry["external_id"] == str(number)]
-        return found[0] if found else None
+        return self._seat("sales").card(number)
 
     def reveal(self, role: str, token: str) -> Mapping[str, Any] | None:
-        """As the vault's frame in a page of the CRM does."""
-        answer = self._people[role].ask(
-            "POST",
-            f"{self._origins.vault}/frames/api/reveal",
-            json={"purpose": PURPOSE, "items": [{"token": token}]},
-        )
-        if answer.status_code == httpx.codes.FORBIDDEN:
-            return None
-        answer.raise_for_status()
-        item: dict[str, Any] = answer.json()["items"][0]
-        return item
+        return self._seat(role).reveal(token)
+
+    def _seat(self, role: str) -> Seat:
+        return Seat(self._people[role], self._origins)
 
     def audit(self) -> Audited:
         """Beside the vault, compared with what the witness in the other contour keeps."""

@@ -13,7 +13,7 @@ from typing import Any, Final
 from scripts.env.example import hosts_under
 from scripts.images.build import Built
 from scripts.rehearse.deep import answers
-from scripts.rehearse.deep.checks import bringing, failing, paths, restoring, serving, trying
+from scripts.rehearse.deep.checks import bringing, failing, losing, paths, restoring, serving, trying
 from scripts.rehearse.deep.stage import DeepStage, hosts_file, staged
 from scripts.rehearse.verdicts import judged
 
@@ -34,6 +34,7 @@ CHECKS: Final[dict[str, Callable[[DeepStage], Any]]] = {
     "key service sealed and unsealed under load": failing.key_service_sealed,
     "keys rotated, re-wrapped and trimmed under load": failing.keys_rotated,
     "both halves set back to a backup": restoring.set_back,
+    "a whole cluster lost": losing.cluster_lost,
     "both nodes lose their power under load": failing.power_lost,
 }
 SCENE: Final = tuple(CHECKS)[:3]  # without them there is nothing to try

@@ -1,9 +1,10 @@
 """A real cluster of one node in a room of its own: control plane, containerd, kubelet, kube-proxy, kube-router.
 
 All it keeps stands in one folder; all it runs ends with its room. `cut_power` and `boot` are what a machine's power
-switch does: every process gone at once, and up again on what the disk holds.
+switch does: every process gone at once, and up again on what the disk holds. `lose` takes the disk too.
 """
 
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +21,7 @@ from scripts.env.place import Side
 from scripts.rehearse.deep import runtime, wire
 from scripts.rehearse.deep.addresses import API_PORT, OF, SERVICES, Addresses
 from scripts.rehearse.deep.room import Room, end
-from scripts.rehearse.deep.sweep import note_groups
+from scripts.rehearse.deep.sweep import GROUPS, note_groups
 from scripts.rehearse.plane import Plane, PlaneProblem
 from scripts.tools import node as programs
 from scripts.tools.tool import BIN, PLACE
@@ -67,7 +68,10 @@ class Node:
     plane: NodePlane = field(init=False)
 
     def __post_init__(self) -> None:
-        self.plane = NodePlane(
+        self.plane = self._new_plane()
+
+    def _new_plane(self) -> NodePlane:
+        return NodePlane(
             self.side,
             self.folder / "plane",
             users=(f"system:node:{self.side}", "system:kube-proxy", "kube-router", *self.users),
@@ -86,8 +90,8 @@ class Node:
         return self.plane.room
 
     def start(self) -> "Node":
-        """For the first time. Raises PlaneProblem."""
-        self.folder.mkdir(parents=True)
+        """For the first time, or anew after all was lost. Raises PlaneProblem."""
+        self.folder.mkdir(parents=True, exist_ok=True)
         self.plane.prepare()
         self._write()
         self.boot()
@@ -127,6 +131,15 @@ class Node:
         for process in self.plane.processes.values():
             process.wait()
         self.plane.processes.clear()
+
+    def lose(self) -> None:
+        """Power and disk at once. What starts next is another cluster, at the same addresses."""
+        self.cut_power()
+        groups = (self.folder / GROUPS).read_text()
+        shutil.rmtree(self.folder)
+        self.folder.mkdir()
+        (self.folder / GROUPS).write_text(groups)  # the machine's own note of what it has to clear away
+        self.plane = self._new_plane()
 
     def run(self, program: str) -> None:
         """Start one of the node's own programs."""

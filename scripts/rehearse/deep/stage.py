@@ -21,6 +21,8 @@ from scripts.rehearse.deep.node import Node
 from scripts.rehearse.deep.runtime import PAUSE
 from scripts.rehearse.real_vault import RealVault, real_vault
 from scripts.rehearse.stage import CheckFailed, Said, Stage
+from scripts.smoke.doors import Doors
+from scripts.smoke.visitor import Visitor
 from scripts.tools.tool import BIN
 from scripts.voice import say
 
@@ -36,6 +38,9 @@ class DeepStage(Stage):
     key_service: RealVault | None = None
     shop: Shop | None = None
     orders: int = 0  # numbers of a load begin above it
+    balancers: dict[Side, Balancer] = field(default_factory=dict)
+    staff: dict[str, Visitor] = field(default_factory=dict)  # of the shop, by login
+    doors: Doors | None = None  # theirs
 
     @property
     def trust(self) -> Path:
@@ -58,6 +63,19 @@ class DeepStage(Stage):
         if said.code:
             raise CheckFailed(f"larets {' '.join(words[:2])} inside {side} ended with {said.code}: {said.error}")
         return said
+
+    def start_anew(self, side: Side) -> None:
+        """Another cluster in the place of one whose node was lost: what every cluster brings, and nothing of ours.
+
+        Raises:
+            PlaneProblem: it did not start.
+        """
+        node = self.nodes[side]
+        node.unlock()
+        node.start()
+        furnish(node, self.folder, self.images)
+        self.planes[side] = node.plane
+        self.balancers[side].cluster = node.plane.cluster()
 
 
 @contextmanager
@@ -82,12 +100,12 @@ def staged(folder: Path, images: Mapping[str, Built]) -> Iterator[DeepStage]:
         keys.mkdir()
         vault = ending.enter_context(real_vault(keys, host=KEY_SERVICE, port=KEY_PORT, name=KEY_HOST))
         vault.fresh_mount()
-        for side, node in nodes.items():
-            balancer = Balancer(node.plane.cluster(), OF[side].edge).start()
+        balancers = {side: Balancer(node.plane.cluster(), OF[side].edge).start() for side, node in nodes.items()}
+        for balancer in balancers.values():
             ending.callback(balancer.stop)
         yield DeepStage(
             folder, {side: node.plane for side, node in nodes.items()},
-            patience=PATIENCE, nodes=nodes, images=images, key_service=vault,
+            patience=PATIENCE, nodes=nodes, images=images, key_service=vault, balancers=balancers,
         )  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from pii_vault.audit.checkpoint import newest_note
 from pii_vault.audit.log import AuditCommitter
 from scripts.audit import cli, holds_personal_data
-from scripts.rehearse.deep.checks.restoring import REASON
+from scripts.rehearse.deep.checks.backups import REASON
 from tests.integration.pii_vault.audit.support import LOG_KEY, WITNESS_KEY, BlindWitness, fill, make_checkpointer
 from tests.support.postgres import Database
 

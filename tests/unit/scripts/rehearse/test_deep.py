@@ -68,6 +68,20 @@ def test_what_was_left_is_swept_and_what_was_kept_stays(tmp_path: Path, monkeypa
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([kept.name, foreign.name])
 
 
+def test_a_lost_node_leaves_nothing_but_the_note_of_its_control_groups(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = Node("private", tmp_path / "private")
+    (node.folder / "plane" / "etcd").mkdir(parents=True)
+    (node.folder / sweep.GROUPS).write_text("of-a-container\n")
+    monkeypatch.setattr(Node, "cut_power", lambda _: None)
+    before = node.plane
+    node.lose()
+    assert [path.name for path in node.folder.iterdir()] == [sweep.GROUPS]
+    assert node.plane is not before
+    assert (node.plane.server, node.plane.tokens) == (before.server, {}), "the same address, and no key of before"
+
+
 def test_control_groups_of_its_own_containers_go_and_no_others(tmp_path: Path) -> None:
     folder, hierarchies = tmp_path / "rehearsal", tmp_path / "cgroup"
     node = folder / "nodes" / "private"

@@ -9,7 +9,7 @@ import pytest
 
 from scripts.env.place import Side
 from scripts.local.shop import Shop
-from scripts.rehearse.deep.checks import bringing, restoring
+from scripts.rehearse.deep.checks import backups, bringing, restoring
 from scripts.rehearse.deep.checks.load import Load
 from scripts.rehearse.deep.stage import DeepStage
 from scripts.rehearse.stage import NAME, CheckFailed, Said
@@ -38,7 +38,7 @@ class Halves(DeepStage):
         if words == ("restore",):
             return {"replayed": {"replayed": 0 if self.fault == "nobody erased again" else 1}}
         if words == ("subject", "find"):
-            if LOST in arguments and self.fault != "who came later is there":
+            if self.fault == "gone" or (LOST in arguments and self.fault != "who came later is there"):
                 return Said(1, "", "larets: error: nobody", 0.1)
             return [{"state": "active" if self.fault == "back" else "erased"}]
         if words == ("audit", "verify") and self.fault == "unwitnessed":
@@ -57,10 +57,10 @@ class Halves(DeepStage):
 def halves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Halves:
     made = Halves(tmp_path, {}, nodes=cast("Any", {"public": None}))
     loads = iter([Load(Shop("", ""), "", number, accepted=[number + 1]) for number in range(100_000, 900_000, 100_000)])
-    monkeypatch.setattr(restoring, "PATIENCE", 0.0)
-    monkeypatch.setattr(restoring, "_officers", lambda _: dict.fromkeys(restoring.OFFICERS, OFFICER))
-    monkeypatch.setattr(restoring, "_orders", lambda _: next(loads))
-    monkeypatch.setattr(restoring, "ask_database", lambda _node, _side, query: made.asked(query))
+    monkeypatch.setattr(backups, "PATIENCE", 0.0)
+    monkeypatch.setattr(backups, "staff", lambda _, roles: dict.fromkeys(roles, OFFICER))
+    monkeypatch.setattr(backups, "orders", lambda _: next(loads))
+    monkeypatch.setattr(backups, "ask_database", lambda _node, _side, query: made.asked(query))
     monkeypatch.setattr(bringing, "pods_ready", lambda *_: 1)
     return made
 
@@ -78,7 +78,8 @@ def test_both_halves_as_they_should_be(halves: Halves) -> None:
     ("fault", "told"),
     [
         ("nobody erased again", "erased again: 0"),
-        ("back", "is back"),
+        ("back", "is active"),
+        ("gone", "is unknown"),
         ("who came later is there", "a person who came after the backup is there"),
         ("an order that came later is there", "an order that came after the backup is there"),
         ("unwitnessed", "audit verify"),
