@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from pii_vault.access.compile import compile_matrix
@@ -135,22 +134,6 @@ async def test_deletion_and_restoring(shop: ConnectedShop, vault_database: Datab
     assert kinds == ["order.upserted", "order.deleted", "order.upserted", "order.deleted"]
     sequences = [event["sequence"] for event in events(vault_database)]
     assert sequences == sorted(set(sequences))
-
-
-async def test_an_order_that_a_restore_lost_comes_again_as_a_newer_one(
-    vault: Vault, shop: ConnectedShop, vault_database: Database, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The other contour remembers the lost events, and takes nothing with a lower number."""
-    lost = woocommerce.order(110, buyer=woocommerce.buyer(10), created=NOON)
-    await shop.send("order.created", lost)
-    with psycopg.connect(vault_database.superuser_url, autocommit=True) as connection:
-        for table in ("gateway_object", "gateway_delivery"):
-            connection.execute(f"DELETE FROM {table}")  # noqa: S608  two of ours
-    later = datetime.now(UTC) + timedelta(minutes=1)
-    monkeypatch.setattr(vault, "clock", lambda: later)
-    assert await shop.send("order.created", lost) == "accepted"
-    before, after = (event["sequence"] for event in events(vault_database))
-    assert after > before
 
 
 async def test_a_deletion_that_overtook_the_creation_holds(shop: ConnectedShop, vault_database: Database) -> None:
