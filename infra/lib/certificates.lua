@@ -1,7 +1,7 @@
 -- Certificates that are exchanged under the proxy: what is mounted anew serves new connections, without a restart.
 -- What cannot be used leaves the one before in force. The proxy's answers are not told: they may quote a file.
 local certificate, key = "/run/larets/tls/edge.pem", "/run/larets/tls/edge.pem.key"
-local admin = "/tmp/admin.sock"
+local admin = "@admin@"
 local SECONDS = 5
 
 local function read()

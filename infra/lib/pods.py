@@ -9,6 +9,7 @@ from infra.lib.parts import WorkloadSize
 USER: Final = 10001  # above the ids of any node's own accounts
 _READ_ONLY: Final = 0o440
 RUN: Final = "/run/larets"
+TEMPORARY: Final = "/tmp"  # noqa: S108  the pod's own, in its own volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,4 +183,4 @@ def _spread(key: str, name: str) -> dict[str, Any]:
 
 
 def temporary(size: str = "128Mi") -> Mount:
-    return Mount("tmp", "/tmp", size=size)  # noqa: S108  the pod's own, in its own volume
+    return Mount("tmp", TEMPORARY, size=size)

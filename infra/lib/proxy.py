@@ -5,14 +5,14 @@ from pathlib import Path
 from typing import Final
 
 from infra.lib.names import EDGE_BROWSER, EDGE_SERVICE
-from infra.lib.pods import RUN
+from infra.lib.pods import RUN, TEMPORARY
 
-ADMIN: Final = "/tmp/admin.sock"  # noqa: S108  the pod's own
+ADMIN: Final = f"{TEMPORARY}/admin.sock"
 
 
 def watching() -> str:
     """The script that has the proxy take certificates that were mounted anew."""
-    return Path(__file__).with_name("certificates.lua").read_text("utf-8")
+    return Path(__file__).with_name("certificates.lua").read_text("utf-8").replace("@admin@", ADMIN)
 
 
 def text(

@@ -43,10 +43,10 @@ for folder in ("/", "/srv/larets", "/opt/larets", "/var", "/run", "/home"):
         amiss.append(f"writes into {folder}")
     except OSError:
         pass
-pathlib.Path("/tmp/written").write_text("x")
+pathlib.Path("/tmp", "written").write_text("x")
 print("; ".join(amiss), end="")
 """
-_ONCE: Final = "echo $$ > /tmp/once && POSTGRES_PASSWORD_FILE=/tmp/once exec"
+_ONCE: Final = "own=/tmp; echo $$ > $own/once && POSTGRES_PASSWORD_FILE=$own/once exec"
 # What is run, and what must come: an exit code, and words in what it says.
 TRIALS: Final[dict[str, dict[str, tuple[tuple[str, ...], int, str]]]] = {
     "vault": {
